@@ -1,0 +1,119 @@
+//! Local circuit breaking: limits and outlier detection with half-open probes, over all workers of an
+//! Envoy process.
+//!
+//! - [`config`]: Istio's `trafficPolicy`;
+//! - [`detector`] and [`state`]: what is a failure, and the state machine; pure;
+//! - [`circuit`]: one breaker in the host's shared state;
+//! - [`CircuitBreaker`]: the filter.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then"))]
+
+pub mod circuit;
+pub mod config;
+pub mod detector;
+pub mod state;
+
+use crate::circuit::{Circuit, Permit, Rejection};
+use crate::config::{Config, Settings};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use tollgate::metrics::Metrics;
+use tollgate::prelude::*;
+
+/// At most so many keys have a breaker of their own; the others share one.
+const MAX_KEYS: usize = 256;
+/// The breaker that the others share.
+const OVERFLOW_KEY: &[u8] = b"_overflow";
+
+/// The filter.
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    settings: Settings,
+    metrics: Metrics,
+    keys_overflowed: Counter,
+    circuits: RefCell<HashMap<Vec<u8>, Rc<Circuit>>>,
+}
+
+#[tollgate::filter(feature = "module")]
+impl HttpFilter for CircuitBreaker {
+    const NAME: &'static str = "circuit_breaker";
+    const ON_FAILURE: FailurePolicy = FailurePolicy::Open;
+    type Config = Config;
+    type State = Option<Permit>;
+
+    fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+        let settings = config.compile()?;
+        for (field, instead) in &settings.without_effect {
+            tollgate::warn!(
+                "tollgate circuit_breaker: {field} has no effect in a filter; set {instead} beside it"
+            );
+        }
+        Ok(Self {
+            settings,
+            metrics: setup.metrics(),
+            keys_overflowed: setup.counter("keys_overflowed")?,
+            circuits: RefCell::default(),
+        })
+    }
+
+    async fn request(&self, request: &mut Request<Option<Permit>>) -> Result<Flow> {
+        // Without a cluster there is no route, and Envoy answers by itself.
+        let Some(cluster) = request.properties().cluster_name()? else {
+            return Ok(Flow::Continue);
+        };
+        match self.circuit(cluster)?.admit()? {
+            Ok(permit) => {
+                request.state = Some(permit);
+                Ok(Flow::Continue)
+            }
+            Err(rejection) => Ok(Flow::Reply(reply(rejection))),
+        }
+    }
+
+    async fn response(&self, response: &mut Response<Option<Permit>>) -> Result<Flow> {
+        let (status, properties) = (response.status()?, response.properties());
+        if let Some(permit) = &mut response.state {
+            permit.answered(status, || properties.response_code_details())?;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl CircuitBreaker {
+    fn circuit(&self, key: Vec<u8>) -> Result<Rc<Circuit>> {
+        if let Some(circuit) = self.circuits.borrow().get(&key) {
+            return Ok(Rc::clone(circuit));
+        }
+        if key != OVERFLOW_KEY && self.circuits.borrow().len() >= MAX_KEYS {
+            self.keys_overflowed.increment();
+            return self.circuit(OVERFLOW_KEY.to_vec());
+        }
+        let Settings { policy, detectors, limit, .. } = self.settings;
+        let name = String::from_utf8_lossy(&key).into_owned();
+        let circuit = Rc::new(Circuit::new(name, (policy, detectors, limit), self.metrics)?);
+        self.circuits.borrow_mut().insert(key, Rc::clone(&circuit));
+        Ok(circuit)
+    }
+}
+
+/// The answer that Envoy itself gives for the same reason (`router.cc`), and when to come back.
+fn reply(rejection: Rejection) -> LocalReply {
+    let reply = LocalReply::new(503).header("x-envoy-overloaded", "true");
+    match rejection {
+        Rejection::Overflow => reply
+            .body(
+                "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+            )
+            .details("circuit_breaker_overflow"),
+        Rejection::Open { retry_after } => reply
+            .header("retry-after", whole_seconds(retry_after).to_string())
+            .body("circuit breaker open")
+            .details("circuit_breaker_open"),
+    }
+}
+
+/// `retry-after` is in whole seconds (RFC 9110, 10.2.3); never so early that it is refused again.
+fn whole_seconds(duration: std::time::Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0)).max(1)
+}

@@ -1,0 +1,174 @@
+//! The host outside a module: what a test installs in the place of Envoy.
+
+use super::{BufferKind, HostError, LocalResponse, MapKind, MetricKind, Result, Status};
+use super::{StreamKind, Versioned};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A stand-in for Envoy, for tests that run natively. Whatever it does not implement fails with
+/// [`Status::Unimplemented`].
+///
+/// A thread is a VM: [`install`] is for the calling thread.
+#[allow(missing_docs, reason = "each method is the host function of the same name")]
+pub trait Host {
+    fn log(&self, _level: u32, _message: &str) -> Result<()> {
+        unimplemented("proxy_log")
+    }
+    fn log_level(&self) -> Result<u32> {
+        unimplemented("proxy_get_log_level")
+    }
+    fn unix_nanoseconds(&self) -> Result<u64> {
+        unimplemented("proxy_get_current_time_nanoseconds")
+    }
+    fn monotonic_nanoseconds(&self) -> Result<u64> {
+        unimplemented("clock_time_get")
+    }
+    fn random_seed(&self) -> Result<u64> {
+        unimplemented("random_get")
+    }
+    fn set_tick_period(&self, _milliseconds: u32) -> Result<()> {
+        unimplemented("proxy_set_tick_period_milliseconds")
+    }
+    fn buffer(&self, _kind: BufferKind) -> Result<Vec<u8>> {
+        unimplemented("proxy_get_buffer_bytes")
+    }
+    fn header_map(&self, _kind: MapKind) -> Result<Vec<u8>> {
+        unimplemented("proxy_get_header_map_pairs")
+    }
+    fn header_value(&self, _kind: MapKind, _name: &str) -> Result<Option<Vec<u8>>> {
+        unimplemented("proxy_get_header_map_value")
+    }
+    fn replace_header(&self, _kind: MapKind, _name: &str, _value: &[u8]) -> Result<()> {
+        unimplemented("proxy_replace_header_map_value")
+    }
+    fn add_header(&self, _kind: MapKind, _name: &str, _value: &[u8]) -> Result<()> {
+        unimplemented("proxy_add_header_map_value")
+    }
+    fn remove_header(&self, _kind: MapKind, _name: &str) -> Result<()> {
+        unimplemented("proxy_remove_header_map_value")
+    }
+    fn property(&self, _path: &[u8]) -> Result<Option<Vec<u8>>> {
+        unimplemented("proxy_get_property")
+    }
+    fn shared_data(&self, _key: &str) -> Result<Option<Versioned>> {
+        unimplemented("proxy_get_shared_data")
+    }
+    fn set_shared_data(&self, _key: &str, _value: &[u8], _cas: u32) -> Result<()> {
+        unimplemented("proxy_set_shared_data")
+    }
+    fn continue_stream(&self, _kind: StreamKind) -> Result<()> {
+        unimplemented("proxy_continue_stream")
+    }
+    fn close_stream(&self, _kind: StreamKind) -> Result<()> {
+        unimplemented("proxy_close_stream")
+    }
+    fn send_local_response(&self, _response: &LocalResponse<'_>) -> Result<()> {
+        unimplemented("proxy_send_local_response")
+    }
+    fn set_effective_context(&self, _context: u32) -> Result<()> {
+        unimplemented("proxy_set_effective_context")
+    }
+    fn call_foreign_function(&self, _name: &str, _arguments: &[u8]) -> Result<Vec<u8>> {
+        unimplemented("proxy_call_foreign_function")
+    }
+    fn define_metric(&self, _kind: MetricKind, _name: &str) -> Result<u32> {
+        unimplemented("proxy_define_metric")
+    }
+    fn metric(&self, _id: u32) -> Result<u64> {
+        unimplemented("proxy_get_metric")
+    }
+    fn record_metric(&self, _id: u32, _value: u64) -> Result<()> {
+        unimplemented("proxy_record_metric")
+    }
+    fn increment_metric(&self, _id: u32, _offset: i64) -> Result<()> {
+        unimplemented("proxy_increment_metric")
+    }
+}
+
+fn unimplemented<T>(call: &'static str) -> Result<T> {
+    Err(HostError::new(call, Status::Unimplemented))
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Rc<dyn Host>>> = const { RefCell::new(None) };
+}
+
+/// Makes `host` answer the calls of this thread, and returns the one before.
+pub fn install(host: Rc<dyn Host>) -> Option<Rc<dyn Host>> {
+    HOST.with_borrow_mut(|current| current.replace(host))
+}
+
+/// The calls, answered by the installed host.
+pub(crate) mod calls {
+    use super::*;
+
+    /// Forwards a call to the host of this thread.
+    macro_rules! forward {
+        ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $call:literal;)*) => {
+            $(pub(crate) fn $name($($argument: $type),*) -> Result<$result> {
+                // Cloned out, so that a host may call back without finding it borrowed.
+                match HOST.with_borrow(Clone::clone) {
+                    Some(host) => host.$name($($argument),*),
+                    None => unimplemented($call),
+                }
+            })*
+        };
+    }
+
+    forward! {
+        log(level: u32, message: &str) -> (), "proxy_log";
+        log_level() -> u32, "proxy_get_log_level";
+        unix_nanoseconds() -> u64, "proxy_get_current_time_nanoseconds";
+        monotonic_nanoseconds() -> u64, "clock_time_get";
+        random_seed() -> u64, "random_get";
+        set_tick_period(milliseconds: u32) -> (), "proxy_set_tick_period_milliseconds";
+        buffer(kind: BufferKind) -> Vec<u8>, "proxy_get_buffer_bytes";
+        header_map(kind: MapKind) -> Vec<u8>, "proxy_get_header_map_pairs";
+        header_value(kind: MapKind, name: &str) -> Option<Vec<u8>>, "proxy_get_header_map_value";
+        replace_header(kind: MapKind, name: &str, value: &[u8]) -> (), "proxy_replace_header_map_value";
+        add_header(kind: MapKind, name: &str, value: &[u8]) -> (), "proxy_add_header_map_value";
+        remove_header(kind: MapKind, name: &str) -> (), "proxy_remove_header_map_value";
+        property(path: &[u8]) -> Option<Vec<u8>>, "proxy_get_property";
+        shared_data(key: &str) -> Option<Versioned>, "proxy_get_shared_data";
+        set_shared_data(key: &str, value: &[u8], cas: u32) -> (), "proxy_set_shared_data";
+        continue_stream(kind: StreamKind) -> (), "proxy_continue_stream";
+        close_stream(kind: StreamKind) -> (), "proxy_close_stream";
+        send_local_response(response: &LocalResponse<'_>) -> (), "proxy_send_local_response";
+        set_effective_context(context: u32) -> (), "proxy_set_effective_context";
+        call_foreign_function(name: &str, arguments: &[u8]) -> Vec<u8>, "proxy_call_foreign_function";
+        define_metric(kind: MetricKind, name: &str) -> u32, "proxy_define_metric";
+        metric(id: u32) -> u64, "proxy_get_metric";
+        record_metric(id: u32, value: u64) -> (), "proxy_record_metric";
+        increment_metric(id: u32, offset: i64) -> (), "proxy_increment_metric";
+    }
+
+    /// Nothing to run: a native program ran its constructors before `main`.
+    pub(crate) fn run_constructors() {}
+}
+
+/// `proxy-wasm` refers to every import of the ABI, so a native program links only when each one is
+/// defined. The SDK never calls them natively; whoever does is told that there is no host.
+mod link {
+    macro_rules! absent {
+        ($($name:ident)*) => {
+            $(#[unsafe(no_mangle)]
+            extern "C" fn $name() -> u32 {
+                12 // Unimplemented
+            })*
+        };
+    }
+
+    absent! {
+        proxy_log proxy_get_log_level proxy_get_current_time_nanoseconds
+        proxy_set_tick_period_milliseconds proxy_get_buffer_bytes proxy_set_buffer_bytes
+        proxy_get_header_map_pairs proxy_set_header_map_pairs proxy_get_header_map_value
+        proxy_remove_header_map_value proxy_replace_header_map_value proxy_add_header_map_value
+        proxy_get_property proxy_set_property proxy_get_shared_data proxy_set_shared_data
+        proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue
+        proxy_enqueue_shared_queue proxy_continue_stream proxy_close_stream
+        proxy_send_local_response proxy_http_call proxy_grpc_call proxy_grpc_stream
+        proxy_grpc_send proxy_grpc_cancel proxy_grpc_close proxy_get_status
+        proxy_set_effective_context proxy_call_foreign_function proxy_done proxy_define_metric
+        proxy_get_metric proxy_record_metric proxy_increment_metric
+    }
+}

@@ -1,0 +1,254 @@
+//! The one error of configuration, and how serde's complaints become it.
+
+use std::fmt::{self, Display, Write as _};
+
+use serde::de::{Expected, Unexpected};
+
+use crate::json::{JsonError, path};
+
+/// A configuration that is refused: where, what was found there, what is allowed there.
+///
+/// Shown as one line:
+///
+/// ```
+/// use tollgate::config::ConfigError;
+///
+/// let error = ConfigError::new("weights", "a sum of 0", "a sum from 1 to 2147483647");
+/// assert_eq!(
+///     error.at("split").at("rules[2]").to_string(),
+///     "`rules[2].split.weights`: found a sum of 0, allowed: a sum from 1 to 2147483647",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The path of the field, such as `rules[2].split`; empty for the configuration as a whole.
+    pub path: String,
+    /// What is there.
+    pub found: String,
+    /// What may be there.
+    pub allowed: String,
+}
+
+impl ConfigError {
+    /// An error at `path`. Use [`quoted`] to repeat a string of the operator's in `found`.
+    pub fn new(
+        path: impl Into<String>,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self { path: path.into(), found: found.into(), allowed: allowed.into() }
+    }
+
+    /// The same error, seen from further outside: puts `outer` before the path.
+    #[must_use]
+    pub fn at(mut self, outer: impl AsRef<str>) -> Self {
+        self.path = path::join(outer.as_ref(), &self.path);
+        self
+    }
+
+    /// Completes an error that came as a mere sentence with the value it is about.
+    pub(super) fn about(mut self, found: impl FnOnce() -> String) -> Self {
+        if self.allowed.is_empty() {
+            self.found = format!("{} ({})", found(), self.found);
+            self.allowed = "a valid value".to_owned();
+        }
+        self
+    }
+}
+
+impl Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = OneLine(f);
+        match self.path.as_str() {
+            "" => write!(line, "(root)")?,
+            path => write!(line, "`{path}`")?,
+        }
+        write!(line, ": found {}, allowed: {}", self.found, self.allowed)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Escapes control characters, so that no error can forge a second line in a log.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| match c.is_control() {
+            true => write!(self.0, "{}", c.escape_default()),
+            false => self.0.write_char(c),
+        })
+    }
+}
+
+/// A string of the operator's as errors show it: quoted and escaped, or only its length when it
+/// has more than 64 characters, since keys and tokens are long and errors end up in logs.
+///
+/// ```
+/// use tollgate::config::quoted;
+///
+/// assert_eq!(quoted("v1\n"), r#""v1\n""#);
+/// assert_eq!(quoted(&"k".repeat(300)), "a string of 300 characters");
+/// ```
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    match text.chars().count() {
+        0..=path::LONGEST => format!("{text:?}"),
+        length => format!("a string of {length} characters"),
+    }
+}
+
+impl From<JsonError> for ConfigError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax { .. } => {
+                Self::new("", format!("broken JSON ({error})"), "one JSON object")
+            }
+            JsonError::DuplicateMember { path } => Self::new(path, TWICE, "each field once"),
+            JsonError::TooDeep { max_depth } => {
+                Self::new("", "deeper nesting", format!("at most {max_depth} levels of nesting"))
+            }
+        }
+    }
+}
+
+const TWICE: &str = "the field twice";
+
+impl serde::de::Error for ConfigError {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new("", message.to_string(), "")
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let mut allowed = allowed(expected);
+        let number_or_bool = matches!(
+            unexpected,
+            Unexpected::Bool(_)
+                | Unexpected::Unsigned(_)
+                | Unexpected::Signed(_)
+                | Unexpected::Float(_)
+        );
+        if number_or_bool && allowed == "a string" {
+            // In YAML `on`, `yes` and `1.0` are no strings.
+            allowed.push_str(" (put it in quotes)");
+        }
+        // A string in the place of an object may be a secret that slipped up a level.
+        let found = match unexpected {
+            Unexpected::Str(_) if matches!(&*allowed, "an object" | "a list") => {
+                "a string".to_owned()
+            }
+            _ => describe(unexpected),
+        };
+        Self::new("", found, allowed)
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new("", describe(unexpected), allowed(expected))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Self::new("", format!("{length} elements"), allowed(expected))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::new("", quoted(variant), names(expected))
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(path::member(field), "an unknown field", names(expected))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(field, "nothing", "a value, since the field is required")
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(field, TWICE, "each field once, in one of its spellings")
+    }
+}
+
+/// What was found, in the words of JSON.
+pub(super) fn describe(unexpected: Unexpected<'_>) -> String {
+    match unexpected {
+        Unexpected::Bool(value) => value.to_string(),
+        Unexpected::Unsigned(value) => value.to_string(),
+        Unexpected::Signed(value) => value.to_string(),
+        Unexpected::Float(value) => format!("{value:?}"),
+        Unexpected::Char(value) => quoted(value.encode_utf8(&mut [0; 4])),
+        Unexpected::Str(value) => quoted(value),
+        Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "an object".to_owned(),
+        Unexpected::UnitVariant => "a name alone".to_owned(),
+        Unexpected::Other(words) => words.to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What serde expected, in the words of JSON: no Rust type names.
+fn allowed(expected: &dyn Expected) -> String {
+    let text = expected.to_string();
+    if let Some(range) = whole_numbers(&text) {
+        return range;
+    }
+    match text.as_str() {
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "newtype variant" => "an object with one member",
+        other if other.starts_with("struct ") => "an object",
+        other if other.starts_with("enum ") => "a name, or an object with one member",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// `u8` and its kin, `a nonzero u8` too.
+fn whole_numbers(text: &str) -> Option<String> {
+    let (nonzero, name) = match text.strip_prefix("a nonzero ") {
+        Some(name) => (true, name),
+        None => (false, text),
+    };
+    let (least, most): (i128, i128) = match name {
+        "u8" => (0, u8::MAX.into()),
+        "u16" => (0, u16::MAX.into()),
+        "u32" => (0, u32::MAX.into()),
+        "u64" => (0, u64::MAX.into()),
+        "usize" => (0, i128::try_from(usize::MAX).ok()?),
+        "i8" => (i8::MIN.into(), i8::MAX.into()),
+        "i16" => (i16::MIN.into(), i16::MAX.into()),
+        "i32" => (i32::MIN.into(), i32::MAX.into()),
+        "i64" => (i64::MIN.into(), i64::MAX.into()),
+        "isize" => (i128::try_from(isize::MIN).ok()?, i128::try_from(isize::MAX).ok()?),
+        _ => return None,
+    };
+    Some(match (nonzero, least) {
+        (true, 0) => format!("a whole number from 1 to {most}"),
+        (true, _) => format!("a whole number from {least} to {most}, not 0"),
+        (false, _) => format!("a whole number from {least} to {most}"),
+    })
+}
+
+/// The names in backquotes. Of a name in both spellings of protobuf JSON (`fixed_delay`,
+/// `fixedDelay`) only the first is shown.
+fn names(names: &[&str]) -> String {
+    let shown: Vec<_> = names
+        .iter()
+        .filter(|name| snake_case(name).is_none_or(|snake| !names.contains(&snake.as_str())))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if shown.is_empty() { "no field at all".to_owned() } else { shown.join(", ") }
+}
+
+/// `fixedDelay` as `fixed_delay`; nothing when the name has no capital.
+fn snake_case(name: &str) -> Option<String> {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    (snake != name).then_some(snake)
+}

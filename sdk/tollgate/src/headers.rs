@@ -1,0 +1,224 @@
+//! Header maps as the host gives them: ordered pairs of bytes, in one buffer.
+
+use std::fmt;
+
+/// An immutable, ordered list of headers.
+///
+/// The pairs stay in the one buffer the host wrote; nothing is copied and nothing has to be UTF-8.
+/// Names are lower case, pseudo-headers (`:method`, `:path`, …) are in it, and a header that was
+/// sent on several lines is there several times.
+///
+/// ```
+/// use tollgate::headers::HeaderMap;
+///
+/// let headers = HeaderMap::from_pairs([("cookie", "a=1"), ("cookie", "b=2")]);
+/// assert_eq!(headers.get("cookie"), Some(&b"a=1"[..]));
+/// assert_eq!(headers.get_all("cookie").count(), 2);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    buffer: Vec<u8>,
+    count: u32,
+}
+
+/// The buffer does not hold what it says it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedHeaders;
+
+impl fmt::Display for MalformedHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host's header buffer is truncated or inconsistent")
+    }
+}
+
+impl std::error::Error for MalformedHeaders {}
+
+impl HeaderMap {
+    /// Takes over a buffer in the ABI's form: the number of pairs, the length of each name and
+    /// value, then every name and value closed by a zero byte; all numbers 32 bits little-endian.
+    /// An empty buffer is an empty map.
+    ///
+    /// # Errors
+    ///
+    /// When a length points outside the buffer.
+    pub fn from_buffer(buffer: Vec<u8>) -> Result<Self, MalformedHeaders> {
+        if buffer.is_empty() {
+            return Ok(Self::default());
+        }
+        let count = read_u32(&buffer, 0).ok_or(MalformedHeaders)?;
+        let map = Self { buffer, count };
+        let mut pairs = map.iter();
+        if pairs.by_ref().count() as u64 == u64::from(count) {
+            Ok(map)
+        } else {
+            Err(MalformedHeaders)
+        }
+    }
+
+    /// Builds a map from pairs, in order; for tests and for synthetic requests.
+    pub fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let (mut lengths, mut bytes, mut count) = (Vec::new(), Vec::new(), 0u32);
+        for (name, value) in pairs {
+            count = count.saturating_add(1);
+            for part in [name.as_ref(), value.as_ref()] {
+                lengths.extend_from_slice(&length(part).to_le_bytes());
+                bytes.extend_from_slice(part);
+                bytes.push(0);
+            }
+        }
+        let mut buffer = count.to_le_bytes().to_vec();
+        buffer.append(&mut lengths);
+        buffer.append(&mut bytes);
+        Self { buffer, count }
+    }
+
+    /// The map in the form that [`HeaderMap::from_buffer`] takes.
+    #[must_use]
+    pub fn as_buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// The number of pairs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is no pair.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The first value of a header; `name` in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.get_all(name).next()
+    }
+
+    /// All values of a header, in order; `name` in lower case.
+    pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// All pairs, in order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        let table = (self.count as usize).saturating_mul(8).saturating_add(4);
+        Iter { buffer: &self.buffer, length_at: 4, bytes_at: table, left: self.count }
+    }
+}
+
+impl<'a> IntoIterator for &'a HeaderMap {
+    type Item = (&'a [u8], &'a [u8]);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Shows names only: values may be secrets.
+impl fmt::Debug for HeaderMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
+    }
+}
+
+/// The pairs of a [`HeaderMap`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    buffer: &'a [u8],
+    length_at: usize,
+    bytes_at: usize,
+    left: u32,
+}
+
+impl<'a> Iter<'a> {
+    fn part(&mut self) -> Option<&'a [u8]> {
+        let length = read_u32(self.buffer, self.length_at)? as usize;
+        let end = self.bytes_at.checked_add(length)?;
+        let part = self.buffer.get(self.bytes_at..end)?;
+        self.length_at = self.length_at.checked_add(4)?;
+        self.bytes_at = end.checked_add(1)?;
+        Some(part)
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some((self.part()?, self.part()?))
+    }
+}
+
+fn read_u32(buffer: &[u8], at: usize) -> Option<u32> {
+    let bytes = buffer.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn length(part: &[u8]) -> u32 {
+    u32::try_from(part.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_value_of_a_repeated_header_is_there_in_order() {
+        let map = HeaderMap::from_pairs([("a", "1"), ("b", "2"), ("a", "3")]);
+        assert_eq!(map.get_all("a").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert_eq!(map.get("c"), None);
+    }
+
+    #[test]
+    fn values_may_be_any_bytes_and_empty() {
+        let map = HeaderMap::from_pairs([("a", &b"\xff\0\n"[..]), ("b", b"")]);
+        let again = HeaderMap::from_buffer(map.as_buffer().to_vec()).unwrap();
+        assert_eq!(again.get("a"), Some(&b"\xff\0\n"[..]));
+        assert_eq!(again.get("b"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn no_bytes_are_no_headers() {
+        assert!(HeaderMap::from_buffer(Vec::new()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn debug_output_does_not_show_values() {
+        let map = HeaderMap::from_pairs([("authorization", "Bearer abc")]);
+        assert_eq!(format!("{map:?}"), r#"["authorization"]"#);
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_survive_the_buffer(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
+            let map = HeaderMap::from_pairs(pairs.clone());
+            let again = HeaderMap::from_buffer(map.as_buffer().to_vec()).unwrap();
+            let read: Vec<_> = again.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
+            prop_assert_eq!(read, pairs);
+        }
+
+        #[test]
+        fn a_truncated_buffer_is_refused(pairs: Vec<(Vec<u8>, Vec<u8>)>, cut in 2usize..50) {
+            let mut buffer = HeaderMap::from_pairs(pairs).as_buffer().to_vec();
+            // The last byte is a closing zero, which carries nothing.
+            buffer.truncate(buffer.len().saturating_sub(cut));
+            prop_assume!(!buffer.is_empty());
+            prop_assert!(HeaderMap::from_buffer(buffer).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(buffer: Vec<u8>) {
+            let _ = HeaderMap::from_buffer(buffer).map(|map| map.iter().count());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! An SDK for Envoy filters in WebAssembly: typed, `async`, and without panics.
+//!
+//! A filter is a value that gets requests. This one greets every upstream, and counts:
+//!
+//! ```
+//! use tollgate::prelude::*;
+//!
+//! /// What the operator writes.
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! pub struct Config {
+//!     /// The value of `x-greeting` that the upstream sees.
+//!     greeting: String,
+//! }
+//!
+//! pub struct Greeter {
+//!     greeting: String,
+//!     greeted: Counter,
+//! }
+//!
+//! #[tollgate::filter]
+//! impl HttpFilter for Greeter {
+//!     type Config = Config;
+//!
+//!     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+//!         Ok(Self { greeting: config.greeting, greeted: setup.counter("greeted")? })
+//!     }
+//!
+//!     async fn request(&self, request: &mut Request) -> Result<Flow> {
+//!         request.headers_mut().set("x-greeting", &self.greeting)?;
+//!         self.greeted.increment();
+//!         Ok(Flow::Continue)
+//!     }
+//! }
+//! ```
+//!
+//! # Failing
+//!
+//! Whatever asks the host returns a [`Result`]; nothing panics, since a panic would end the VM of a
+//! whole worker. A phase that returns an error is counted (`tollgate.<filter>.failures`), logged,
+//! and answered by the filter's [`HttpFilter::ON_FAILURE`].
+//!
+//! # Waiting
+//!
+//! Phases are `async`. A future is polled in its callback and usually finishes there; one that waits
+//! pauses its stream, and is dropped with it.
+//!
+//! # State
+//!
+//! | what | where |
+//! |---|---|
+//! | of one request | [`Request::state`], dropped when its stream ends |
+//! | of one worker | fields of the filter |
+//! | of the process, a count | [`shared::SharedGauge`] |
+//! | of the process, anything else | [`shared::SharedCell`] |
+
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")
+)]
+
+pub mod abi;
+pub mod bucketing;
+pub mod config;
+pub mod cookies;
+mod executor;
+mod filter;
+pub mod headers;
+pub mod json;
+pub mod log;
+pub mod matching;
+mod message;
+pub mod metrics;
+pub mod properties;
+pub mod random;
+mod reply;
+mod setup;
+pub mod shared;
+pub mod signature;
+mod stream;
+#[cfg(test)]
+mod testing;
+pub mod time;
+
+pub use abi::{HostError, Result};
+pub use executor::Sleep;
+pub use filter::{FailurePolicy, Flow, HttpFilter};
+pub use message::{Headers, Request, Response};
+pub use reply::LocalReply;
+pub use setup::Setup;
+pub use tollgate_macros::filter;
+
+/// What a filter usually imports.
+pub mod prelude {
+    pub use crate::config::ConfigError;
+    pub use crate::metrics::{Counter, Gauge, Histogram};
+    pub use crate::{
+        FailurePolicy, Flow, HostError, HttpFilter, LocalReply, Request, Response, Result, Setup,
+    };
+    pub use serde::Deserialize;
+}
+
+/// What the attribute macro's expansion calls.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::stream::start;
+}
