@@ -108,7 +108,7 @@ impl AbortConfig {
                     "an HTTP status from 200 to 599",
                 ));
             }
-            (None, Some(status), None) => Source::Fixed(Status::Grpc(status.code())),
+            (None, Some(status), None) => Source::Fixed(Status::Grpc(status)),
             (None, None, Some(ByHeader {})) => Source::Header,
             (http, grpc, header) => {
                 let given = [http.is_some(), grpc.is_some(), header.is_some()]

@@ -3,6 +3,7 @@
 //! Order, header names and caps are those of Envoy's own filter
 //! (`source/extensions/filters/http/fault/fault_filter.cc` and `filters/common/fault/fault_config.cc`).
 
+use crate::grpc;
 use std::time::Duration;
 use tollgate::config::Percent;
 use tollgate::headers::HeaderMap;
@@ -55,7 +56,7 @@ pub enum Status {
     /// An HTTP status.
     Http(u16),
     /// HTTP status 200, and this gRPC status for gRPC callers.
-    Grpc(u32),
+    Grpc(grpc::Status),
 }
 
 /// What one request gets: first the delay, then the abort.
@@ -120,15 +121,15 @@ impl Abort {
     }
 }
 
-/// The HTTP status, or if that is absent or invalid the gRPC status. Envoy takes any number as a
-/// gRPC status, so any number it is.
+/// The HTTP status, or if that is absent or invalid the gRPC status.
+///
+/// Envoy's own filter takes any number as a gRPC status; its Wasm host sends only those that gRPC
+/// defines, so ours ignores the others.
 fn requested_status(headers: &HeaderMap) -> Option<Status> {
     let http = number(headers, ABORT).filter(|status| (200..600).contains(status));
     match http {
         Some(status) => u16::try_from(status).ok().map(Status::Http),
-        None => number(headers, ABORT_GRPC)
-            .and_then(|status| i32::try_from(status).ok())
-            .map(|status| Status::Grpc(status.cast_unsigned())),
+        None => number(headers, ABORT_GRPC).and_then(grpc::Status::new).map(Status::Grpc),
     }
 }
 

@@ -29,6 +29,19 @@ const NAMES: [&str; 17] = [
 pub struct Status(u32);
 
 impl Status {
+    /// The status with this number, if gRPC defines it.
+    ///
+    /// ```
+    /// use tollgate_fault::grpc::Status;
+    ///
+    /// assert_eq!(Status::new(14).map(Status::code), Some(14));
+    /// assert_eq!(Status::new(17), None);
+    /// ```
+    #[must_use]
+    pub fn new(code: u64) -> Option<Self> {
+        u32::try_from(code).ok().filter(|code| (*code as usize) < NAMES.len()).map(Self)
+    }
+
     /// The number.
     #[must_use]
     pub const fn code(self) -> u32 {
@@ -52,10 +65,7 @@ impl Visitor<'_> for StatusVisitor {
     }
 
     fn visit_u64<E: Error>(self, code: u64) -> Result<Status, E> {
-        match u32::try_from(code) {
-            Ok(code) if (code as usize) < NAMES.len() => Ok(Status(code)),
-            _ => Err(E::invalid_value(Unexpected::Unsigned(code), &self)),
-        }
+        Status::new(code).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(code), &self))
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Status, E> {

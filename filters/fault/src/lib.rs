@@ -81,7 +81,7 @@ impl Fault {
 fn reply(status: Status) -> LocalReply {
     let reply = match status {
         Status::Http(status) => LocalReply::new(status),
-        Status::Grpc(status) => LocalReply::new(200).grpc_status(status),
+        Status::Grpc(status) => LocalReply::new(200).grpc_status(status.code()),
     };
     reply.body("fault filter abort").details("fault_filter_abort")
 }

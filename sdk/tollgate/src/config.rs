@@ -33,6 +33,7 @@ mod duration;
 mod error;
 mod names;
 mod percent;
+mod protobuf;
 
 pub use duration::Duration;
 pub use error::{ConfigError, quoted};
@@ -42,19 +43,21 @@ pub use percent::{Denominator, Percent};
 use serde::de::DeserializeOwned;
 
 use crate::json;
-use deserializer::ValueDeserializer;
 
 /// The deepest nesting of a configuration.
 const MAX_DEPTH: usize = 64;
 
-/// Reads a configuration. Nothing at all counts as `{}`.
+/// Reads a configuration: JSON, or a `google.protobuf.Struct` on the wire. Nothing at all counts as
+/// `{}`.
 ///
 /// # Errors
 ///
-/// When the text is not strict JSON (see [`json::parse`]), or not a `T`.
+/// When it is neither strict JSON (see [`json::parse`]) nor a `Struct`, or not a `T`.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ConfigError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    T::deserialize(ValueDeserializer(json::parse(bytes, MAX_DEPTH)?))
+    let value =
+        json::parse(bytes, MAX_DEPTH).or_else(|error| protobuf::object(bytes).ok_or(error))?;
+    deserializer::from_value(value)
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ fn plan<V: AsRef<[u8]>>(faults: &Faults, headers: &[(&str, V)]) -> Plan {
     faults.plan(&HeaderMap::from_pairs(headers.iter().map(|(n, v)| (n, v))), &mut rng())
 }
 
+fn grpc(code: u64) -> Option<Status> {
+    grpc::Status::new(code).map(Status::Grpc)
+}
+
 #[test]
 fn without_faults_nothing_happens() {
     assert!(plan(&Faults::default(), &NONE).is_empty());
@@ -56,15 +60,22 @@ fn a_request_asks_for_its_delay_in_milliseconds() {
 fn a_request_asks_for_its_status() {
     let abort = |headers: &[(&str, &str)]| plan(&by_header(100), headers).abort;
     assert_eq!(abort(&[(ABORT, "503")]), Some(Status::Http(503)));
-    assert_eq!(abort(&[(ABORT_GRPC, "14")]), Some(Status::Grpc(14)));
+    assert_eq!(abort(&[(ABORT_GRPC, "14")]), grpc(14));
     assert_eq!(abort(&[(ABORT, "503"), (ABORT_GRPC, "14")]), Some(Status::Http(503)));
 }
 
 /// Seen with Envoy 1.40.
 #[test]
 fn an_invalid_http_status_leaves_the_grpc_status() {
-    let planned = plan(&by_header(100), &[(ABORT, "600"), (ABORT_GRPC, "999")]);
-    assert_eq!(planned.abort, Some(Status::Grpc(999)));
+    let planned = plan(&by_header(100), &[(ABORT, "600"), (ABORT_GRPC, "16")]);
+    assert_eq!(planned.abort, grpc(16));
+}
+
+#[test]
+fn a_grpc_status_that_grpc_does_not_define_is_ignored() {
+    for code in ["17", "999", "4294967310", "-1"] {
+        assert_eq!(plan(&by_header(100), &[(ABORT_GRPC, code)]).abort, None, "{code}");
+    }
 }
 
 #[test]

@@ -2,34 +2,49 @@
 //!
 //! Ours, and not `serde_json`'s with its text-only error, so that what serde knows of a refusal
 //! (found, expected, which names there are) reaches [`ConfigError`] as it is.
+//!
+//! Each method accepts only the kind of value that it is asked for, although serde would let it
+//! offer any: that is what keeps derived code, which there is a lot of in a module, small.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, Visitor,
 };
-use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
 use super::error::{ConfigError, describe};
 use crate::json::path;
 
-pub(super) struct ValueDeserializer(pub(super) Value);
+/// Reads a `T` out of a JSON value.
+pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
+    let found = describe(unexpected(&value));
+    T::deserialize(ValueDeserializer(value)).map_err(|error| error.about(&found))
+}
+
+struct ValueDeserializer(Value);
+
+macro_rules! read {
+    ($($read:ident: $($method:ident)+;)+) => {$($(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+            $read(self.0, visitor)
+        }
+    )+)+};
+}
 
 impl<'de> Deserializer<'de> for ValueDeserializer {
     type Error = ConfigError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
-        let found = describe(unexpected(&self.0));
-        let result = match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(value),
-            Value::Number(value) => number(&value, visitor),
-            Value::String(value) => visitor.visit_string(value),
-            Value::Array(items) => list(items, visitor),
-            Value::Object(members) => object(members, visitor),
-        };
-        result.map_err(|error| error.about(|| found))
+    read! {
+        anything: deserialize_any;
+        boolean: deserialize_bool;
+        number: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+            deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+            deserialize_f32 deserialize_f64;
+        text: deserialize_char deserialize_str deserialize_string deserialize_identifier;
+        list: deserialize_seq deserialize_bytes deserialize_byte_buf;
+        object: deserialize_map;
+        null: deserialize_unit;
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
@@ -39,12 +54,47 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         }
     }
 
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        null(self.0, visitor)
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
         visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _length: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        list(self.0, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _length: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        list(self.0, visitor)
+    }
+
+    /// Not from a list: derived code would take its elements for the fields in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        object(self.0, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -58,73 +108,74 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
             Value::Object(members) if members.len() == 1 => {
                 visitor.visit_enum(MapAccessDeserializer::new(Members::new(members)))
             }
-            other => Self(other).deserialize_any(visitor),
-        }
-    }
-
-    /// Not from a list: derived code would take its elements for the fields in their order.
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ConfigError> {
-        match self.0 {
-            Value::Array(_) => Err(ConfigError::invalid_type(Unexpected::Seq, &visitor)),
-            _ => self.deserialize_any(visitor),
+            other => Err(refused(&other, &visitor)),
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         visitor.visit_unit()
     }
+}
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map identifier
+fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    match value {
+        Value::Null => null(value, visitor),
+        Value::Bool(_) => boolean(value, visitor),
+        Value::Number(_) => number(value, visitor),
+        Value::String(_) => text(value, visitor),
+        Value::Array(_) => list(value, visitor),
+        Value::Object(_) => object(value, visitor),
     }
 }
 
-/// A `Struct` makes every number a double, so a double without a fraction is a whole number.
-fn number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::Value, ConfigError> {
-    if let Some(value) = number.as_u64() {
-        return visitor.visit_u64(value);
-    }
-    if let Some(value) = number.as_i64() {
-        return visitor.visit_i64(value);
-    }
-    // The casts are exact: the value has no fraction and is in range. 2^63 and 2^64 as doubles.
-    match number.as_f64().unwrap_or_default() {
-        value if value.fract() != 0.0 => visitor.visit_f64(value),
-        value if (0.0..18_446_744_073_709_551_616.0).contains(&value) => {
-            visitor.visit_u64(value as u64)
-        }
-        value if (-9_223_372_036_854_775_808.0..0.0).contains(&value) => {
-            visitor.visit_i64(value as i64)
-        }
-        value => visitor.visit_f64(value),
+fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    match value {
+        Value::Null => visitor.visit_unit(),
+        other => Err(refused(&other, &visitor)),
     }
 }
 
-fn list<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Value, ConfigError> {
+fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    match value {
+        Value::Bool(value) => visitor.visit_bool(value),
+        other => Err(refused(&other, &visitor)),
+    }
+}
+
+fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
+    match whole(number) {
+        Unexpected::Unsigned(value) => visitor.visit_u64(value),
+        Unexpected::Signed(value) => visitor.visit_i64(value),
+        _ => visitor.visit_f64(number.as_f64().unwrap_or_default()),
+    }
+}
+
+fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    match value {
+        Value::String(text) => visitor.visit_string(text),
+        other => Err(refused(&other, &visitor)),
+    }
+}
+
+fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    let Value::Array(items) = value else { return Err(refused(&value, &visitor)) };
     let length = items.len();
     let mut elements = Elements { items: items.into_iter(), index: 0 };
-    let value = visitor.visit_seq(&mut elements)?;
+    let read = visitor.visit_seq(&mut elements)?;
     match elements.items.len() {
-        0 => Ok(value),
+        0 => Ok(read),
         _ => Err(ConfigError::invalid_length(length, &"fewer elements")),
     }
 }
 
-fn object<'de, V: Visitor<'de>>(
-    members: Map<String, Value>,
-    visitor: V,
-) -> Result<V::Value, ConfigError> {
+fn object<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    let Value::Object(members) = value else { return Err(refused(&value, &visitor)) };
     let length = members.len();
     let mut members = Members::new(members);
-    let value = visitor.visit_map(&mut members)?;
+    let read = visitor.visit_map(&mut members)?;
     match members.members.len() {
-        0 => Ok(value),
+        0 => Ok(read),
         _ => Err(ConfigError::invalid_length(length, &"fewer members")),
     }
 }
@@ -142,12 +193,16 @@ impl<'de> SeqAccess<'de> for Elements {
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
         let Some(item) = self.items.next() else { return Ok(None) };
-        let index = self.index;
+        let (found, index) = (describe(unexpected(&item)), self.index);
         self.index = index.saturating_add(1);
         match seed.deserialize(ValueDeserializer(item)) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.at(path::index(index))),
+            Err(error) => Err(error.about(&found).at(path::index(index))),
         }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
     }
 }
 
@@ -160,6 +215,18 @@ impl Members {
     fn new(members: Map<String, Value>) -> Self {
         Self { members: members.into_iter(), current: None }
     }
+
+    /// The next member's name; its value is the current one.
+    fn advance(&mut self) -> Option<String> {
+        let (name, value) = self.members.next()?;
+        self.current = Some((name.clone(), value));
+        Some(name)
+    }
+
+    fn take(&mut self) -> Result<(String, Value), ConfigError> {
+        let current = self.current.take();
+        current.ok_or_else(|| ConfigError::custom("a value was asked for before its name"))
+    }
 }
 
 impl<'de> MapAccess<'de> for Members {
@@ -169,33 +236,54 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
-        let Some((name, value)) = self.members.next() else { return Ok(None) };
-        self.current = Some((name.clone(), value));
-        seed.deserialize(name.into_deserializer()).map(Some)
+        self.advance().map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<S::Value, ConfigError> {
-        let Some((name, value)) = self.current.take() else {
-            return Err(ConfigError::custom("a value was asked for before its name"));
-        };
-        seed.deserialize(ValueDeserializer(value)).map_err(|error| error.at(path::member(&name)))
+        let (name, value) = self.take()?;
+        let found = describe(unexpected(&value));
+        seed.deserialize(ValueDeserializer(value))
+            .map_err(|error| error.about(&found).at(path::member(&name)))
     }
+}
+
+#[cold]
+fn refused(value: &Value, expected: &dyn serde::de::Expected) -> ConfigError {
+    ConfigError::invalid_type(unexpected(value), expected)
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {
     match value {
         Value::Null => Unexpected::Unit,
         Value::Bool(value) => Unexpected::Bool(*value),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(value), _) => Unexpected::Unsigned(value),
-            (_, Some(value)) => Unexpected::Signed(value),
-            _ => Unexpected::Float(number.as_f64().unwrap_or_default()),
-        },
+        Value::Number(number) => whole(number),
         Value::String(text) => Unexpected::Str(text),
         Value::Array(_) => Unexpected::Seq,
         Value::Object(_) => Unexpected::Map,
+    }
+}
+
+/// A number, as a whole one where it is: a `Struct` makes every number a double, so one without a
+/// fraction must be as good as if it were written without.
+fn whole(number: &Number) -> Unexpected<'static> {
+    if let Some(value) = number.as_u64() {
+        return Unexpected::Unsigned(value);
+    }
+    if let Some(value) = number.as_i64() {
+        return Unexpected::Signed(value);
+    }
+    // The casts are exact: the value has no fraction and is in range. 2^64 and 2^63 as doubles.
+    match number.as_f64().unwrap_or_default() {
+        value if value.fract() != 0.0 => Unexpected::Float(value),
+        value if (0.0..18_446_744_073_709_551_616.0).contains(&value) => {
+            Unexpected::Unsigned(value as u64)
+        }
+        value if (-9_223_372_036_854_775_808.0..0.0).contains(&value) => {
+            Unexpected::Signed(value as i64)
+        }
+        value => Unexpected::Float(value),
     }
 }

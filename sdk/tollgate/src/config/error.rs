@@ -41,15 +41,17 @@ impl ConfigError {
 
     /// The same error, seen from further outside: puts `outer` before the path.
     #[must_use]
+    #[cold]
     pub fn at(mut self, outer: impl AsRef<str>) -> Self {
         self.path = path::join(outer.as_ref(), &self.path);
         self
     }
 
     /// Completes an error that came as a mere sentence with the value it is about.
-    pub(super) fn about(mut self, found: impl FnOnce() -> String) -> Self {
+    #[cold]
+    pub(super) fn about(mut self, found: &str) -> Self {
         if self.allowed.is_empty() {
-            self.found = format!("{} ({})", found(), self.found);
+            self.found = format!("{found} ({})", self.found);
             self.allowed = "a valid value".to_owned();
         }
         self
@@ -114,11 +116,14 @@ impl From<JsonError> for ConfigError {
 
 const TWICE: &str = "the field twice";
 
+// Cold: inlined into every derived `Deserialize` they would make up half of a module.
 impl serde::de::Error for ConfigError {
+    #[cold]
     fn custom<T: Display>(message: T) -> Self {
         Self::new("", message.to_string(), "")
     }
 
+    #[cold]
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let mut allowed = allowed(expected);
         let number_or_bool = matches!(
@@ -142,26 +147,32 @@ impl serde::de::Error for ConfigError {
         Self::new("", found, allowed)
     }
 
+    #[cold]
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new("", describe(unexpected), allowed(expected))
     }
 
+    #[cold]
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
         Self::new("", format!("{length} elements"), allowed(expected))
     }
 
+    #[cold]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Self::new("", quoted(variant), names(expected))
     }
 
+    #[cold]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         Self::new(path::member(field), "an unknown field", names(expected))
     }
 
+    #[cold]
     fn missing_field(field: &'static str) -> Self {
         Self::new(field, "nothing", "a value, since the field is required")
     }
 
+    #[cold]
     fn duplicate_field(field: &'static str) -> Self {
         Self::new(field, TWICE, "each field once, in one of its spellings")
     }

@@ -208,6 +208,32 @@ fn a_sentence_from_a_foreign_type_is_completed_with_the_value() {
     );
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct Even;
+
+impl TryFrom<u32> for Even {
+    type Error = &'static str;
+
+    fn try_from(value: u32) -> Result<Self, &'static str> {
+        if value.is_multiple_of(2) { Ok(Self) } else { Err("it is odd") }
+    }
+}
+
+#[test]
+fn a_sentence_is_about_the_value_and_not_about_what_is_around_it() {
+    let message = from_slice::<BTreeMap<String, Vec<Even>>>(br#"{"a": [2, 3]}"#).unwrap_err();
+    assert_eq!(message.to_string(), "`a[1]`: found 3 (it is odd), allowed: a valid value");
+    let message = from_slice::<Even>(b"5").unwrap_err();
+    assert_eq!(message.to_string(), "(root): found 5 (it is odd), allowed: a valid value");
+}
+
+#[test]
+fn a_list_is_not_taken_for_an_objects_fields_in_order() {
+    let message = refusal(json!({"rules": [[true]]}));
+    assert_eq!(message, "`rules[0]`: found a list, allowed: an object");
+}
+
 #[test]
 fn broken_json_is_refused_with_its_position() {
     let refusal = |text: &str| from_slice::<Config>(text.as_bytes()).unwrap_err().to_string();

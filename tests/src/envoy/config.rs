@@ -1,0 +1,280 @@
+//! Builders for the parts of an Envoy bootstrap configuration that tests need.
+//!
+//! They write Envoy's own JSON. What they do not know can be merged into any part with `with`, so
+//! that a test can use all of Envoy.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A member of every access log entry, by which it is told from the rest of the log.
+pub(super) const ACCESS_LOG_MARK: &str = "\"tollgate_access_log\"";
+
+/// The whole configuration: an admin interface on a free port of the loopback, listeners, clusters.
+#[derive(Debug, Clone, Default)]
+pub struct Bootstrap {
+    listeners: Vec<Value>,
+    clusters: Vec<Value>,
+    extra: Vec<Value>,
+}
+
+impl Bootstrap {
+    /// Nothing but the admin interface.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a listener.
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener.build());
+        self
+    }
+
+    /// Adds a cluster.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster.0);
+        self
+    }
+
+    /// Sets further members of the bootstrap message, such as `stats_config`.
+    #[must_use]
+    pub fn with(mut self, extra: Value) -> Self {
+        self.extra.push(extra);
+        self
+    }
+
+    /// The JSON for Envoy.
+    #[must_use]
+    pub fn build(self) -> Value {
+        let mut bootstrap = json!({
+            "admin": { "address": socket_address(free_port_of_loopback()) },
+            "static_resources": { "listeners": self.listeners, "clusters": self.clusters },
+        });
+        self.extra.into_iter().for_each(|extra| merge(&mut bootstrap, extra));
+        bootstrap
+    }
+}
+
+/// A listener on a free port of the loopback, for HTTP/1.1 and HTTP/2 (prior knowledge), with HTTP
+/// filters in the order they were added, the router behind them, and one virtual host.
+///
+/// It lets through larger and more headers than Envoy does by default (96 KiB, 1,000), so that
+/// hostile requests reach the filters, and writes the access log that
+/// [`Process::access_log`](super::Process::access_log) reads.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    name: String,
+    filters: Vec<Value>,
+    routes: Vec<Value>,
+    manager: Vec<Value>,
+}
+
+impl Listener {
+    /// A listener without filters and routes; everything is answered with 404.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), filters: Vec::new(), routes: Vec::new(), manager: Vec::new() }
+    }
+
+    /// Adds an HTTP filter behind those already added.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Into<Value>) -> Self {
+        self.filters.push(filter.into());
+        self
+    }
+
+    /// Adds a route behind those already added; the first that matches is taken.
+    #[must_use]
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route.0);
+        self
+    }
+
+    /// Sets further members of the HTTP connection manager.
+    #[must_use]
+    pub fn with(mut self, extra: Value) -> Self {
+        self.manager.push(extra);
+        self
+    }
+
+    fn build(self) -> Value {
+        let mut filters = self.filters;
+        filters.push(native_filter("envoy.filters.http.router", ROUTER, json!({})));
+        let mut manager = json!({
+            "@type": CONNECTION_MANAGER,
+            "stat_prefix": self.name,
+            "max_request_headers_kb": 96,
+            "common_http_protocol_options": { "max_headers_count": 1000 },
+            "access_log": [access_log()],
+            "http_filters": filters,
+            "route_config": { "name": self.name, "virtual_hosts": [
+                { "name": self.name, "domains": ["*"], "routes": self.routes },
+            ] },
+        });
+        self.manager.into_iter().for_each(|extra| merge(&mut manager, extra));
+        json!({
+            "name": self.name,
+            "address": socket_address(free_port_of_loopback()),
+            "filter_chains": [{ "filters": [
+                { "name": "envoy.filters.network.http_connection_manager", "typed_config": manager },
+            ] }],
+        })
+    }
+}
+
+/// An entry of the route table.
+#[derive(Debug, Clone)]
+pub struct Route(Value);
+
+impl Route {
+    /// Matches every path that starts so. Answers nothing yet: say [`to`](Self::to) or
+    /// [`direct_response`](Self::direct_response).
+    #[must_use]
+    pub fn prefix(prefix: &str) -> Self {
+        Self(json!({ "match": { "prefix": prefix, "headers": [] } }))
+    }
+
+    /// Matches only requests with a header of exactly that value.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Some(headers) = self.0["match"]["headers"].as_array_mut() {
+            headers.push(json!({ "name": name, "string_match": { "exact": value } }));
+        }
+        self
+    }
+
+    /// Sends what matches to a cluster, without a time limit.
+    #[must_use]
+    pub fn to(self, cluster: &str) -> Self {
+        self.with(json!({ "route": { "cluster": cluster, "timeout": "0s" } }))
+    }
+
+    /// Limits the time of the upstream's answer; say it after [`to`](Self::to).
+    #[must_use]
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.with(json!({ "route": { "timeout": format!("{}s", limit.as_secs_f64()) } }))
+    }
+
+    /// Answers without an upstream.
+    #[must_use]
+    pub fn direct_response(self, status: u16, body: &str) -> Self {
+        let body = json!({ "inline_string": body });
+        self.with(json!({ "direct_response": { "status": status, "body": body } }))
+    }
+
+    /// Sets further members of the route.
+    #[must_use]
+    pub fn with(mut self, extra: Value) -> Self {
+        merge(&mut self.0, extra);
+        self
+    }
+}
+
+/// An upstream cluster with one host, spoken to in HTTP/1.1 unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Cluster(Value);
+
+impl Cluster {
+    /// A cluster with one host.
+    #[must_use]
+    pub fn new(name: &str, host: SocketAddr) -> Self {
+        Self(json!({
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "5s",
+            "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [
+                { "endpoint": { "address": socket_address(host) } },
+            ] }] },
+        }))
+    }
+
+    /// Speaks HTTP/2 (prior knowledge) to the host.
+    #[must_use]
+    pub fn http2(self) -> Self {
+        self.with(json!({ "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": HTTP_PROTOCOL_OPTIONS,
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        } }))
+    }
+
+    /// Sets further members of the cluster.
+    #[must_use]
+    pub fn with(mut self, extra: Value) -> Self {
+        merge(&mut self.0, extra);
+        self
+    }
+}
+
+/// One of Envoy's own HTTP filters: its name, the full name of its configuration message, and that.
+#[must_use]
+pub fn native_filter(name: &str, message: &str, mut config: Value) -> Value {
+    merge(&mut config, json!({ "@type": format!("type.googleapis.com/{message}") }));
+    json!({ "name": name, "typed_config": config })
+}
+
+const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const CONNECTION_MANAGER: &str = "type.googleapis.com/envoy.extensions.filters.network.\
+    http_connection_manager.v3.HttpConnectionManager";
+const HTTP_PROTOCOL_OPTIONS: &str =
+    "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const STDERR_ACCESS_LOG: &str =
+    "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog";
+
+fn access_log() -> Value {
+    json!({
+        "name": "envoy.access_loggers.stderr",
+        "typed_config": { "@type": STDERR_ACCESS_LOG, "log_format": { "json_format": {
+            "log": "tollgate_access_log",
+            "method": "%REQ(:METHOD)%",
+            "path": "%REQ(:PATH)%",
+            "status": "%RESPONSE_CODE%",
+            "details": "%RESPONSE_CODE_DETAILS%",
+            "flags": "%RESPONSE_FLAGS%",
+            "upstream": "%UPSTREAM_CLUSTER%",
+        } } },
+    })
+}
+
+fn free_port_of_loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn socket_address(address: SocketAddr) -> Value {
+    json!({ "socket_address": {
+        "address": address.ip().to_string(),
+        "port_value": address.port(),
+    } })
+}
+
+/// Sets the members of `extra` in `base`; objects that both have are merged, all else is replaced.
+fn merge(base: &mut Value, extra: Value) {
+    match (base, extra) {
+        (Value::Object(base), Value::Object(extra)) => {
+            for (name, value) in extra {
+                merge(base.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (base, extra) => *base = extra,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge;
+    use serde_json::json;
+
+    #[test]
+    fn merging_keeps_the_members_that_only_one_side_has() {
+        let mut base = json!({ "route": { "cluster": "a", "timeout": "0s" }, "name": "r" });
+        merge(&mut base, json!({ "route": { "timeout": "1s" }, "more": [1] }));
+        let merged =
+            json!({ "route": { "cluster": "a", "timeout": "1s" }, "name": "r", "more": [1] });
+        assert_eq!(base, merged);
+    }
+}

@@ -1,0 +1,13 @@
+//! Envoy as a child process.
+
+pub mod binary;
+mod config;
+mod process;
+mod stats;
+mod wasm;
+
+pub use binary::Binary;
+pub use config::{Bootstrap, Cluster, Listener, Route, native_filter};
+pub use process::Process;
+pub use stats::Stats;
+pub use wasm::{FailurePolicy, WasmFilter};

@@ -1,0 +1,402 @@
+//! The circuit breaker in stock Envoy: limits and state over one worker and two.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollgate_e2e::client::raw::{self, RawConnection};
+use tollgate_e2e::client::{self, Connection, Response};
+use tollgate_e2e::envoy::{
+    Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
+};
+use tollgate_e2e::upstream::{Answer, Upstream};
+use tollgate_e2e::wait;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const OVERFLOW_BODY: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+
+/// An Envoy with the breaker in front of one cluster, called `backend`.
+struct Proxy {
+    envoy: Process,
+    upstream: Upstream,
+}
+
+impl Proxy {
+    async fn start(configuration: Value, workers: u32) -> Result<Self> {
+        let filter = WasmFilter::new("circuit-breaker", configuration)?;
+        Self::with(Listener::new("ingress").filter(filter), workers).await
+    }
+
+    async fn with(listener: Listener, workers: u32) -> Result<Self> {
+        let upstream = Upstream::start().await?;
+        upstream.respond(|request| match request.path.as_str() {
+            "/error" => Answer::status(500),
+            "/unavailable" => Answer::status(503),
+            "/not-found" => Answer::status(404),
+            "/reset" => Answer::reset(),
+            "/slow" => Answer::status(200).after(Duration::from_millis(3)),
+            _ => Answer::status(200),
+        });
+        let config = Bootstrap::new()
+            .listener(listener.route(Route::prefix("/").to("backend")))
+            .cluster(Cluster::new("backend", upstream.address()))
+            .build();
+        Ok(Self { envoy: Process::start(&config, workers).await?, upstream })
+    }
+
+    async fn get(&self, path: &str) -> Result<Response> {
+        client::get(self.envoy.address("ingress")?, path).send().await
+    }
+
+    async fn status(&self, path: &str) -> Result<u16> {
+        Ok(self.get(path).await?.status)
+    }
+
+    async fn stat(&self, name: &str) -> Result<u64> {
+        let stats = self.envoy.stats().await?;
+        stats.get(&format!("wasmcustom.tollgate.circuit_breaker.backend.{name}"))
+    }
+
+    async fn nothing_in_flight(&self) -> Result<()> {
+        wait::until("nothing is in flight", LIMIT, async || {
+            self.stat("in_flight").await.is_ok_and(|value| value == 0)
+        })
+        .await
+    }
+
+    /// Requests that wait at the upstream until it is released.
+    async fn hold(&self, count: usize) -> Result<Vec<RawConnection>> {
+        self.upstream.hold();
+        let mut held = Vec::new();
+        for _ in 0..count {
+            let mut connection = RawConnection::open(self.envoy.address("ingress")?).await?;
+            connection.write(raw::get_request(b"/", &[])).await?;
+            held.push(connection);
+            let arrived = held.len();
+            wait::until("the request has arrived", LIMIT, async || {
+                self.upstream.in_flight() == arrived
+            })
+            .await?;
+        }
+        Ok(held)
+    }
+}
+
+fn limited_to(limit: u32) -> Value {
+    json!({ "connectionPool": { "http": { "http2MaxRequests": limit } } })
+}
+
+/// Opens after three errors, for 300 ms the first time.
+fn detecting() -> Value {
+    json!({ "outlierDetection": { "consecutive5xxErrors": 3, "baseEjectionTime": "300ms" } })
+}
+
+const OPEN_TIME: Duration = Duration::from_millis(320);
+
+#[tokio::test]
+async fn a_request_over_the_limit_is_refused_as_envoy_does_it_and_counted() -> Result<()> {
+    let pool = json!({ "tcp": { "maxConnections": 1 }, "http": { "http1MaxPendingRequests": 1 } });
+    let proxy = Proxy::start(json!({ "connectionPool": pool }), 2).await?;
+    let held = proxy.hold(2).await?;
+    assert_eq!(proxy.stat("in_flight").await?, 2);
+
+    let refused = proxy.get("/").await?;
+    assert_eq!((refused.status, refused.text().as_str()), (503, OVERFLOW_BODY));
+    assert_eq!(refused.header("x-envoy-overloaded"), "true");
+    assert_eq!(refused.header("retry-after"), "");
+    assert_eq!(proxy.stat("upstream_rq_pending_overflow").await?, 1);
+    assert_eq!(proxy.upstream.count(), 2);
+    let logged = async || {
+        proxy
+            .envoy
+            .access_log()
+            .is_ok_and(|log| log.iter().any(|entry| entry["details"] == "circuit_breaker_overflow"))
+    };
+    wait::until("the access log shows why", LIMIT, logged).await?;
+
+    proxy.upstream.release();
+    for mut connection in held {
+        assert_eq!(connection.read_response().await?.status, 200);
+    }
+    proxy.nothing_in_flight().await?;
+    assert_eq!(proxy.status("/").await?, 200);
+    Ok(())
+}
+
+/// 200 requests from 50 connections, and how many were let in and refused.
+async fn run_of_requests(proxy: &Proxy) -> Result<(u64, u64)> {
+    let mut clients = JoinSet::new();
+    for _ in 0..50 {
+        let address = proxy.envoy.address("ingress")?;
+        clients.spawn(async move {
+            let (mut connection, mut answers) = (Connection::http1(address).await?, Vec::new());
+            for _ in 0..4 {
+                answers.push(connection.get("/slow").send().await?);
+            }
+            anyhow::Ok(answers)
+        });
+    }
+    let (mut served, mut refused) = (0, 0);
+    while let Some(answers) = clients.join_next().await {
+        for answer in answers?? {
+            match (answer.status, answer.text().as_str()) {
+                (200, _) => served += 1,
+                (503, OVERFLOW_BODY) => refused += 1,
+                other => anyhow::bail!("unexpected answer {other:?}"),
+            }
+        }
+    }
+    Ok((served, refused))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_never_have_more_than_the_limit_in_flight() -> Result<()> {
+    const CONCURRENCY: usize = 8;
+    let proxy = Proxy::start(limited_to(CONCURRENCY as u32), 2).await?;
+    let (mut served, mut refused) = (0, 0);
+    for _ in 0..20 {
+        let (more_served, more_refused) = run_of_requests(&proxy).await?;
+        assert_eq!(more_served + more_refused, 200);
+        served += more_served;
+        refused += more_refused;
+        proxy.nothing_in_flight().await?;
+    }
+    let most = proxy.upstream.max_in_flight();
+    assert!(most <= CONCURRENCY, "{most} in flight");
+    assert!(most > CONCURRENCY / 2 && served > 0 && refused > 0, "{most} {served} {refused}");
+    assert_eq!(proxy.stat("upstream_rq_pending_overflow").await?, refused);
+    assert_eq!(proxy.upstream.count() as u64, served);
+
+    let stats = proxy.envoy.stats().await?;
+    for worker in ["worker_0", "worker_1"] {
+        let connections: u64 = stats
+            .below("listener.")
+            .filter(|(name, _)| name.contains(worker) && name.ends_with("downstream_cx_total"))
+            .map(|(_, value)| value)
+            .sum();
+        assert!(connections > 0, "{worker} took no part");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_give_their_places_back() -> Result<()> {
+    const CONCURRENCY: usize = 6;
+    let proxy = Proxy::start(limited_to(CONCURRENCY as u32), 2).await?;
+    for _ in 0..5 {
+        let mut held = proxy.hold(CONCURRENCY).await?;
+        assert_eq!(proxy.status("/").await?, 503);
+        drop(held.split_off(CONCURRENCY / 2));
+        wait::until("half of them are gone", LIMIT, async || {
+            proxy.stat("in_flight").await.is_ok_and(|value| value == CONCURRENCY as u64 / 2)
+        })
+        .await?;
+        proxy.upstream.release();
+        for mut connection in held {
+            assert_eq!(connection.read_response().await?.status, 200);
+        }
+        proxy.nothing_in_flight().await?;
+        wait::until("the upstream is idle", LIMIT, async || proxy.upstream.in_flight() == 0)
+            .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_open_the_breaker_and_a_good_probe_closes_it() -> Result<()> {
+    for workers in [1, 2] {
+        let proxy = Proxy::start(detecting(), workers).await?;
+        for _ in 0..3 {
+            assert_eq!(proxy.status("/error").await?, 500);
+        }
+        let seen = proxy.upstream.count();
+        for _ in 0..10 {
+            let refused = proxy.get("/").await?;
+            assert_eq!((refused.status, refused.text().as_str()), (503, "circuit breaker open"));
+            assert_eq!(refused.header("x-envoy-overloaded"), "true");
+            assert_eq!(refused.header("retry-after"), "1");
+        }
+        assert_eq!(proxy.upstream.count(), seen, "an open breaker leaves the upstream alone");
+        assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (2, 1));
+        assert_eq!(proxy.stat("ejections_active").await?, 1);
+        assert_eq!(proxy.stat("ejections_enforced_consecutive_5xx").await?, 1);
+        assert_eq!(proxy.stat("rejected").await?, 10);
+
+        tokio::time::sleep(OPEN_TIME).await;
+        for _ in 0..5 {
+            assert_eq!(proxy.status("/").await?, 200);
+        }
+        assert_eq!((proxy.stat("state").await?, proxy.stat("probes").await?), (0, 1));
+        let logs = proxy.envoy.logs()?;
+        for line in [
+            "backend: closed to open, after 3 consecutive 5xx; next probe in",
+            "backend: open to half-open, letting a probe in",
+            "backend: half-open to closed, a probe succeeded",
+        ] {
+            assert_eq!(logs.matches(line).count(), 1, "{line}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failed_probe_opens_the_breaker_again_for_longer() -> Result<()> {
+    let proxy = Proxy::start(detecting(), 2).await?;
+    for _ in 0..3 {
+        proxy.get("/unavailable").await?;
+    }
+    tokio::time::sleep(OPEN_TIME).await;
+    assert_eq!(proxy.get("/error").await?.status, 500);
+    assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
+    assert_eq!((proxy.stat("opened").await?, proxy.stat("probe_failures").await?), (2, 1));
+
+    // Twice as long: after the time of the first opening it is still open.
+    tokio::time::sleep(OPEN_TIME).await;
+    assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
+    tokio::time::sleep(OPEN_TIME).await;
+    assert_eq!(proxy.status("/").await?, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn while_a_probe_is_out_everybody_else_is_refused() -> Result<()> {
+    let proxy = Proxy::start(detecting(), 2).await?;
+    for _ in 0..3 {
+        proxy.get("/error").await?;
+    }
+    tokio::time::sleep(OPEN_TIME).await;
+    let mut probe = proxy.hold(1).await?.remove(0);
+    for _ in 0..10 {
+        assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
+    }
+    assert_eq!((proxy.stat("state").await?, proxy.stat("probes").await?), (1, 1));
+    proxy.upstream.release();
+    assert_eq!(probe.read_response().await?.status, 200);
+    assert_eq!(proxy.status("/").await?, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_probe_whose_client_hangs_up_lets_another_one_in() -> Result<()> {
+    let proxy = Proxy::start(detecting(), 2).await?;
+    for _ in 0..3 {
+        proxy.get("/error").await?;
+    }
+    tokio::time::sleep(OPEN_TIME).await;
+    drop(proxy.hold(1).await?);
+    proxy.nothing_in_flight().await?;
+    proxy.upstream.release();
+    assert_eq!(proxy.status("/").await?, 200);
+    assert_eq!((proxy.stat("state").await?, proxy.stat("probes").await?), (0, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_errors_in_a_row_count() -> Result<()> {
+    let proxy = Proxy::start(detecting(), 2).await?;
+    for _ in 0..5 {
+        for path in ["/error", "/error", "/not-found"] {
+            proxy.get(path).await?;
+        }
+    }
+    assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upstream_that_cannot_be_reached_opens_the_breaker() -> Result<()> {
+    let proxy = Proxy::start(
+        json!({ "outlierDetection": { "consecutive5xxErrors": 0, "consecutiveGatewayErrors": 2 } }),
+        1,
+    )
+    .await?;
+    for _ in 0..2 {
+        assert_eq!(proxy.status("/reset").await?, 503);
+    }
+    assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
+    assert_eq!(proxy.stat("ejections_enforced_consecutive_gateway_failure").await?, 1);
+    Ok(())
+}
+
+/// The breaker must not feed on the answers of other filters, nor on its own.
+#[tokio::test]
+async fn answers_that_did_not_come_from_the_upstream_do_not_count() -> Result<()> {
+    let abort = native_filter(
+        "envoy.filters.http.fault",
+        "envoy.extensions.filters.http.fault.v3.HTTPFault",
+        json!({ "abort": { "header_abort": {}, "percentage": { "numerator": 100 } } }),
+    );
+    let breaker = WasmFilter::new("circuit-breaker", detecting())?;
+    let proxy = Proxy::with(Listener::new("ingress").filter(breaker).filter(abort), 1).await?;
+    for _ in 0..10 {
+        let aborted = client::get(proxy.envoy.address("ingress")?, "/")
+            .header("x-envoy-fault-abort-request", "503")
+            .send()
+            .await?;
+        assert_eq!((aborted.status, aborted.text().as_str()), (503, "fault filter abort"));
+    }
+    assert_eq!(proxy.status("/").await?, 200);
+    assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_grpc_caller_is_told_unavailable() -> Result<()> {
+    let proxy = Proxy::start(detecting(), 1).await?;
+    for _ in 0..3 {
+        proxy.get("/error").await?;
+    }
+    let refused = client::post(proxy.envoy.address("ingress")?, "/package.Service/Method")
+        .header("content-type", "application/grpc")
+        .send()
+        .await?;
+    assert_eq!((refused.status, refused.header("grpc-status")), (200, "14"));
+    assert_eq!(refused.header("grpc-message"), "circuit breaker open");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_traffic_policy_of_a_destination_rule_works_as_it_is_in_a_struct() -> Result<()> {
+    let policy = json!({ "trafficPolicy": {
+        "connectionPool": {
+            "tcp": { "maxConnections": 1 },
+            "http": { "http1MaxPendingRequests": 1, "maxRequestsPerConnection": 1 },
+        },
+        "outlierDetection": {
+            "consecutiveErrors": 1,
+            "interval": "1s",
+            "baseEjectionTime": "3m",
+            "maxEjectionPercent": 100,
+        },
+    } });
+    let filter = WasmFilter::new("circuit-breaker", Value::Null)?.configured_with_struct(policy);
+    let proxy = Proxy::with(Listener::new("ingress").filter(filter), 1).await?;
+    proxy.get("/error").await?;
+    assert_eq!(proxy.get("/").await?.header("retry-after"), "180");
+    let logs = proxy.envoy.logs()?;
+    for field in ["maxRequestsPerConnection", "maxEjectionPercent"] {
+        assert!(logs.contains(&format!("{field} has no effect in a filter")), "{field}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_without_a_route_is_none_of_its_business() -> Result<()> {
+    let filter = WasmFilter::new("circuit-breaker", limited_to(1))?;
+    let config = Bootstrap::new()
+        .listener(
+            Listener::new("ingress")
+                .filter(filter)
+                .route(Route::prefix("/direct").direct_response(503, "direct")),
+        )
+        .build();
+    let envoy = Process::start(&config, 1).await?;
+    for (path, status) in [("/direct", 503), ("/nowhere", 404)] {
+        assert_eq!(client::get(envoy.address("ingress")?, path).send().await?.status, status);
+    }
+    let stats = envoy.stats().await?;
+    assert_eq!(stats.get("wasmcustom.tollgate.circuit_breaker.failures")?, 0);
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! Fault injection in stock Envoy, the native filter beside ours as an oracle.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollgate_e2e::client::raw::{self, RawConnection};
+use tollgate_e2e::client::{self, Connection, Response};
+use tollgate_e2e::envoy::{
+    Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
+};
+use tollgate_e2e::upstream::Upstream;
+use tollgate_e2e::wait;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// One configuration in two listeners: `ours`, and `native` with Envoy's own filter.
+struct Proxy {
+    envoy: Process,
+    upstream: Upstream,
+}
+
+impl Proxy {
+    async fn start(configuration: Value, workers: u32) -> Result<Self> {
+        let upstream = Upstream::start().await?;
+        let ours = WasmFilter::new("fault", configuration.clone())?;
+        let native = native_filter(
+            "envoy.filters.http.fault",
+            "envoy.extensions.filters.http.fault.v3.HTTPFault",
+            configuration,
+        );
+        let route = || Route::prefix("/").to("backend");
+        let config = Bootstrap::new()
+            .listener(Listener::new("ours").filter(ours).route(route()))
+            .listener(Listener::new("native").filter(native).route(route()))
+            .cluster(Cluster::new("backend", upstream.address()))
+            .build();
+        Ok(Self { envoy: Process::start(&config, workers).await?, upstream })
+    }
+
+    async fn get(&self, listener: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let request = client::get(self.envoy.address(listener)?, "/");
+        headers.iter().fold(request, |request, (n, v)| request.header(n, v)).send().await
+    }
+
+    async fn stat(&self, name: &str) -> Result<u64> {
+        self.envoy.stats().await?.get(&format!("wasmcustom.tollgate.fault.{name}"))
+    }
+
+    async fn until_active(&self, count: u64) -> Result<()> {
+        wait::until(&format!("{count} faults are active"), LIMIT, async || {
+            self.stat("active_faults").await.is_ok_and(|value| value == count)
+        })
+        .await
+    }
+}
+
+fn by_header() -> Value {
+    let percentage = json!({ "numerator": 100 });
+    json!({
+        "delay": { "header_delay": {}, "percentage": percentage },
+        "abort": { "header_abort": {}, "percentage": percentage },
+    })
+}
+
+async fn timed(answer: impl Future<Output = Result<Response>>) -> Result<(Response, Duration)> {
+    let start = Instant::now();
+    let answer = answer.await?;
+    Ok((answer, start.elapsed()))
+}
+
+#[tokio::test]
+async fn a_fixed_delay_holds_requests_back_and_never_fires_early() -> Result<()> {
+    for workers in [1, 2] {
+        let proxy = Proxy::start(
+            json!({ "delay": { "fixed_delay": "0.050s", "percentage": { "numerator": 100 } } }),
+            workers,
+        )
+        .await?;
+        for _ in 0..10 {
+            let (answer, time) = timed(proxy.get("ours", &[])).await?;
+            assert_eq!(answer.status, 200);
+            assert!(time >= Duration::from_millis(50), "{time:?}");
+        }
+        assert_eq!(proxy.stat("delays_injected").await?, 10);
+        assert_eq!(proxy.upstream.count(), 10);
+        proxy.until_active(0).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fixed_abort_answers_like_envoys_own_filter_and_spares_the_upstream() -> Result<()> {
+    let proxy = Proxy::start(
+        json!({ "abort": { "http_status": 503, "percentage": { "numerator": 100 } } }),
+        2,
+    )
+    .await?;
+    for listener in ["ours", "native"] {
+        let answer = proxy.get(listener, &[]).await?;
+        assert_eq!((answer.status, answer.text().as_str()), (503, "fault filter abort"));
+        assert_eq!(answer.header("content-type"), "text/plain");
+    }
+    assert_eq!(proxy.upstream.count(), 0);
+    assert_eq!(proxy.stat("aborts_injected").await?, 1);
+    wait::until("both are in the access log", LIMIT, async || {
+        proxy.envoy.access_log().is_ok_and(|log| {
+            log.iter().filter(|entry| entry["details"] == "fault_filter_abort").count() == 2
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn headers_control_faults_as_they_do_in_envoys_own_filter() -> Result<()> {
+    let proxy = Proxy::start(by_header(), 1).await?;
+    let cases: &[&[(&str, &str)]] = &[
+        &[],
+        &[("x-envoy-fault-abort-request", "418")],
+        &[("x-envoy-fault-abort-request", "599")],
+        &[("x-envoy-fault-abort-request", "199")],
+        &[("x-envoy-fault-abort-request", "600")],
+        &[("x-envoy-fault-abort-request", "nonsense")],
+        &[("x-envoy-fault-abort-request", "503"), ("x-envoy-fault-abort-request", "418")],
+        &[("x-envoy-fault-abort-grpc-request", "14")],
+        &[("x-envoy-fault-abort-grpc-request", "14"), ("content-type", "application/grpc")],
+        &[("x-envoy-fault-abort-grpc-request", "16"), ("content-type", "application/grpc")],
+        &[("x-envoy-fault-abort-request", "503"), ("content-type", "application/grpc")],
+        &[("x-envoy-fault-abort-request", "x"), ("x-envoy-fault-abort-grpc-request", "5")],
+        &[("x-envoy-fault-abort-request", "503"), ("x-envoy-fault-abort-request-percentage", "0")],
+        &[
+            ("x-envoy-fault-abort-request", "503"),
+            ("x-envoy-fault-abort-request-percentage", "1000"),
+        ],
+        &[("x-envoy-fault-delay-request", "1"), ("x-envoy-fault-abort-request", "500")],
+        &[("x-envoy-fault-delay-request", "-1")],
+        &[("x-envoy-fault-delay-request", "0")],
+    ];
+    for headers in cases {
+        let mut seen = Vec::new();
+        for listener in ["ours", "native"] {
+            let answer = proxy.get(listener, headers).await?;
+            let header = |name: &str| answer.header(name).to_owned();
+            let headers = [header("content-type"), header("grpc-status"), header("grpc-message")];
+            seen.push((answer.status, answer.text(), headers));
+        }
+        assert_eq!(seen[0], seen[1], "{headers:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_delay_by_header_takes_as_long_as_it_says() -> Result<()> {
+    let proxy = Proxy::start(by_header(), 1).await?;
+    for milliseconds in [1u64, 20, 100] {
+        let value = milliseconds.to_string();
+        let headers = [("x-envoy-fault-delay-request", value.as_str())];
+        let (answer, time) = timed(proxy.get("ours", &headers)).await?;
+        assert_eq!(answer.status, 200);
+        assert!(time >= Duration::from_millis(milliseconds), "{milliseconds} ms: {time:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_delays_at_once_all_end_and_none_is_early() -> Result<()> {
+    let proxy = Proxy::start(by_header(), 2).await?;
+    let mut clients = JoinSet::new();
+    for client in 0..300u64 {
+        let address = proxy.envoy.address("ours")?;
+        let delay = Duration::from_millis(50 + client % 100);
+        clients.spawn(async move {
+            let request = client::get(address, "/")
+                .header("x-envoy-fault-delay-request", delay.as_millis().to_string());
+            timed(request.send()).await.map(|(answer, time)| (answer.status, delay, time))
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        let (status, delay, time) = done??;
+        assert_eq!(status, 200);
+        assert!(time >= delay, "{delay:?} {time:?}");
+    }
+    assert_eq!(proxy.stat("delays_injected").await?, 300);
+    proxy.until_active(0).await
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_during_a_delay_frees_it_at_once() -> Result<()> {
+    let proxy = Proxy::start(by_header(), 2).await?;
+    let request = raw::get_request(b"/", &[(b"x-envoy-fault-delay-request", b"3600000")]);
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut connection = RawConnection::open(proxy.envoy.address("ours")?).await?;
+        connection.write(&request).await?;
+        waiting.push(connection);
+    }
+    proxy.until_active(20).await?;
+    drop(waiting);
+    proxy.until_active(0).await?;
+    assert_eq!(proxy.upstream.count(), 0);
+    assert_eq!(proxy.get("ours", &[]).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn active_faults_never_exceed_their_maximum_over_two_workers() -> Result<()> {
+    let mut configuration = by_header();
+    configuration["max_active_faults"] = json!(3);
+    let proxy = Proxy::start(configuration, 2).await?;
+    let request = raw::get_request(b"/", &[(b"x-envoy-fault-delay-request", b"3600000")]);
+    let mut waiting = Vec::new();
+    for count in 1..=3 {
+        let mut connection = RawConnection::open(proxy.envoy.address("ours")?).await?;
+        connection.write(&request).await?;
+        waiting.push(connection);
+        proxy.until_active(count).await?;
+    }
+    for _ in 0..5 {
+        let answer = proxy.get("ours", &[("x-envoy-fault-delay-request", "3600000")]).await?;
+        assert_eq!(answer.status, 200, "one too many passes without a fault");
+    }
+    assert_eq!(proxy.stat("faults_overflow").await?, 5);
+    drop(waiting);
+    proxy.until_active(0).await
+}
+
+#[tokio::test]
+async fn istios_spelling_aborts_its_share_of_requests() -> Result<()> {
+    let upstream = Upstream::start().await?;
+    let istio = json!({ "abort": { "httpStatus": 503, "percentage": { "value": 50.0 } } });
+    let config = Bootstrap::new()
+        .listener(
+            Listener::new("ours")
+                .filter(WasmFilter::new("fault", istio)?)
+                .route(Route::prefix("/").to("backend")),
+        )
+        .cluster(Cluster::new("backend", upstream.address()))
+        .build();
+    let envoy = Process::start(&config, 1).await?;
+    let mut connection = Connection::http1(envoy.address("ours")?).await?;
+    let mut aborted = 0;
+    for _ in 0..1000 {
+        aborted += u32::from(connection.get("/").send().await?.status == 503);
+    }
+    // Five standard deviations to either side.
+    assert!((420..=580).contains(&aborted), "{aborted}");
+    Ok(())
+}
