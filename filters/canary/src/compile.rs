@@ -1,0 +1,220 @@
+//! From what the operator wrote to what runs: every cross-check of a configuration.
+
+use std::collections::BTreeMap;
+
+use tollgate::bucketing::MAX_TOTAL_WEIGHT;
+use tollgate::config::{ConfigError, HeaderName, quoted};
+
+use crate::config::{Config, Key, Match, Response, Rule, Split};
+use crate::rollout::{self, Outcome, ResponseHeaders, Rollout};
+
+/// Headers that mean something to Envoy or to a connection, and are not free to carry a variant.
+const RESERVED: [&str; 12] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl TryFrom<Config> for Rollout {
+    type Error = ConfigError;
+
+    fn try_from(config: Config) -> Result<Self, ConfigError> {
+        check_name("flag", &config.flag)?;
+        check_free("routing_header", &config.routing_header)?;
+        check_variants(&config.variants)?;
+        let names = config.rules.iter().map(|rule| rule.name.as_str());
+        unique(|index| format!("rules[{index}].name"), names)?;
+        let context = Context { variants: &config.variants, routing: &config.routing_header };
+        let default = context.variant("default_variant", &config.default_variant)?;
+        let rules = config.rules.into_iter().enumerate().map(|(index, rule)| {
+            context.rule(rule).map_err(|error| error.at(format!("rules[{index}]")))
+        });
+        let rules = rules.collect::<Result<_, _>>()?;
+        Ok(Self {
+            default,
+            rules,
+            response: response(&config.response)?,
+            flag: config.flag,
+            routing_header: config.routing_header,
+            variants: config.variants,
+            enabled: config.enabled,
+        })
+    }
+}
+
+/// What the rules refer to.
+struct Context<'a> {
+    variants: &'a [String],
+    routing: &'a HeaderName,
+}
+
+impl Context<'_> {
+    /// The index of a variant.
+    fn variant(&self, path: &str, name: &str) -> Result<usize, ConfigError> {
+        self.variants
+            .iter()
+            .position(|variant| variant == name)
+            .ok_or_else(|| ConfigError::new(path, quoted(name), self.names()))
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.variants.iter().map(|variant| quoted(variant)).collect();
+        format!("one of the variants: {}", names.join(", "))
+    }
+
+    fn rule(&self, rule: Rule) -> Result<rollout::Rule, ConfigError> {
+        check_name("name", &rule.name)?;
+        if let Some(condition) = &rule.condition {
+            self.check_match(condition).map_err(|error| error.at("match"))?;
+        }
+        let outcome = match (rule.variant, rule.split) {
+            (Some(name), None) => Outcome::Variant(self.variant("variant", &name)?),
+            (None, Some(split)) => {
+                Outcome::Split(self.split(split).map_err(|error| error.at("split"))?)
+            }
+            (variant, _) => {
+                let found = if variant.is_some() { "both" } else { "neither" };
+                return Err(ConfigError::new("", found, "exactly one of `variant`, `split`"));
+            }
+        };
+        Ok(rollout::Rule { name: rule.name, condition: rule.condition, outcome })
+    }
+
+    fn check_match(&self, condition: &Match) -> Result<(), ConfigError> {
+        if condition.headers.is_empty() && condition.cookies.is_empty() {
+            let allowed = "at least one of `headers`, `cookies` (without `match`: every request)";
+            return Err(ConfigError::new("", "no condition", allowed));
+        }
+        for (index, header) in condition.headers.iter().enumerate() {
+            self.check_source(&format!("headers[{index}].name"), header.name())?;
+        }
+        Ok(())
+    }
+
+    /// The routing header is ours: what a client sends in it decides nothing.
+    fn check_source(&self, path: &str, header: &str) -> Result<(), ConfigError> {
+        match header == &**self.routing {
+            true => Err(ConfigError::new(path, "the routing header", "any other header")),
+            false => Ok(()),
+        }
+    }
+
+    fn split(&self, split: Split) -> Result<rollout::Split, ConfigError> {
+        self.check_keys(&split.by)?;
+        Ok(rollout::Split { weights: self.weights(&split.weights)?, by: split.by })
+    }
+
+    fn check_keys(&self, keys: &[Key]) -> Result<(), ConfigError> {
+        if keys.is_empty() {
+            let allowed = "at least one of `cookie`, `header`, `random`";
+            return Err(ConfigError::new("by", "an empty list", allowed));
+        }
+        for (index, key) in keys.iter().enumerate() {
+            let path = format!("by[{index}]");
+            match key {
+                Key::Random(false) => {
+                    return Err(ConfigError::new(format!("{path}.random"), "false", "true"));
+                }
+                Key::Random(true) if index.saturating_add(1) < keys.len() => {
+                    let found = "something after `random`, which always decides";
+                    return Err(ConfigError::new("by", found, "`random` last"));
+                }
+                Key::Header(name) => self.check_source(&format!("{path}.header"), name)?,
+                Key::Random(true) | Key::Cookie(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights in the order of the variants.
+    fn weights(&self, named: &BTreeMap<String, u32>) -> Result<Vec<u32>, ConfigError> {
+        if let Some(name) = named.keys().find(|name| !self.variants.contains(name)) {
+            let found = format!("a weight of {}", quoted(name));
+            return Err(ConfigError::new("weights", found, self.names()));
+        }
+        let total: u64 = named.values().copied().map(u64::from).sum();
+        if total == 0 || total > u64::from(MAX_TOTAL_WEIGHT) {
+            let allowed = format!("a sum from 1 to {MAX_TOTAL_WEIGHT}");
+            return Err(ConfigError::new("weights", format!("a sum of {total}"), allowed));
+        }
+        let weight = |variant| named.get(variant).copied().unwrap_or_default();
+        Ok(self.variants.iter().map(weight).collect())
+    }
+}
+
+fn check_variants(variants: &[String]) -> Result<(), ConfigError> {
+    if variants.is_empty() {
+        return Err(ConfigError::new("variants", "an empty list", "at least one variant"));
+    }
+    let path = |index| format!("variants[{index}]");
+    for (index, variant) in variants.iter().enumerate() {
+        check_name(&path(index), variant)?;
+    }
+    unique(path, variants.iter().map(String::as_str))
+}
+
+/// Whether a name can stand in a header and in a metric.
+fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
+    match !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(()),
+        false => {
+            let allowed = "a name of visible ASCII characters, at least one, without blanks";
+            Err(ConfigError::new(path, quoted(name), allowed))
+        }
+    }
+}
+
+/// `path` is that of a name with its index.
+fn unique<'a>(
+    path: impl Fn(usize) -> String,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    let mut seen = BTreeMap::new();
+    for (index, name) in names.enumerate() {
+        if let Some(first) = seen.insert(name, index) {
+            let found = format!("{}, as in `{}`", quoted(name), path(first));
+            return Err(ConfigError::new(path(index), found, "each name once"));
+        }
+    }
+    Ok(())
+}
+
+fn check_free(path: &str, header: &HeaderName) -> Result<(), ConfigError> {
+    match RESERVED.contains(&&**header) {
+        true => {
+            let allowed = "a header of your own, such as \"x-tollgate-variant\"";
+            Err(ConfigError::new(path, quoted(header), allowed))
+        }
+        false => Ok(()),
+    }
+}
+
+fn response(config: &Response) -> Result<ResponseHeaders, ConfigError> {
+    let header = |path: &str, name: &str| {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let header = HeaderName::parse(name)
+            .ok_or_else(|| ConfigError::new(path, quoted(name), HeaderName::ALLOWED))?;
+        check_free(path, &header).map(|()| Some(header))
+    };
+    let variant = header("response.variant_header", &config.variant_header)?;
+    let reason = header("response.reason_header", &config.reason_header)?;
+    if variant.is_some() && variant == reason {
+        let found = "the same name as `variant_header`";
+        return Err(ConfigError::new("response.reason_header", found, "another name"));
+    }
+    Ok(ResponseHeaders { variant, reason })
+}
+
+#[cfg(test)]
+mod tests;
