@@ -314,3 +314,6 @@ fn without_effect(
     .filter_map(|(given, field, instead)| given.then_some((field, instead)))
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,10 @@
 //! - [`circuit`]: one breaker in the host's shared state;
 //! - [`CircuitBreaker`]: the filter.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")
+)]
 
 pub mod circuit;
 pub mod config;

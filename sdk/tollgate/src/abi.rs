@@ -143,7 +143,7 @@ pub enum MetricKind {
     Histogram = 2,
 }
 
-/// What [`send_local_response`] sends.
+/// An answer for the host to send in the place of the upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalResponse<'a> {
     /// The HTTP status.
