@@ -252,7 +252,7 @@ impl Circuit {
         self.publish(to)?;
         match state.open_until() {
             Some(until) => tollgate::info!(
-                "tollgate circuit_breaker: {}: {from} to {to}, {why}; next probe in {:?}",
+                "tollgate circuit_breaker: {}: {from} to {to}, {why}; next probe in {:.3?}",
                 self.name,
                 until.since(Instant::now()?)
             ),

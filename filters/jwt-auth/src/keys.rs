@@ -1,0 +1,442 @@
+//! A set of public keys (RFC 7517), read once, and which of them may verify a given token.
+//!
+//! Keys that cannot be used are left out, each with a reason: a set may hold keys for encryption or
+//! of kinds this filter does not know. Stricter than Envoy, on purpose: RSA from 2048 bits, points
+//! that are on their curve, and a token verified only by keys whose `kty`, `crv`, `alg`, `use` and
+//! `key_ops` all fit its algorithm.
+
+use crate::crypto;
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
+use tollgate::json;
+
+/// What an RSA key without `alg` may verify.
+const RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
+/// What a P-256 key may verify.
+const P256: &[Algorithm] = &[Algorithm::ES256];
+
+/// The sizes of an RSA modulus in bits: the least is that of RFC 7518, 3.3; the most bounds what one
+/// request can cost.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Octets of a coordinate of P-256 (RFC 7518, 6.2.1.2).
+const P256_COORDINATE: usize = 32;
+
+/// The deepest nesting of a key set.
+const MAX_JSON_DEPTH: usize = 32;
+
+/// Base64url as key sets have it; RFC 7515 wants no padding, some issuers write it.
+const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The usable keys of a set, at least one, and why the others are not.
+#[derive(Debug)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: Vec<Skipped>,
+}
+
+/// A key that verifies signatures.
+#[derive(Debug)]
+struct Key {
+    kid: Option<String>,
+    algorithms: &'static [Algorithm],
+    key: DecodingKey,
+}
+
+/// A key that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its place in the set, from 0.
+    pub index: usize,
+    /// Why.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys[{}]: {}", self.index, self.reason)
+    }
+}
+
+/// Why a key set is refused. The texts are Envoy's (`source/common/jwt/status.cc`), with more detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySetError {
+    /// Not JSON, or not an object.
+    NotJson,
+    /// There is no member `keys`.
+    NoKeys,
+    /// `keys` is not a list.
+    KeysNotList,
+    /// No key can be used; why.
+    NoneUsable(Vec<Skipped>),
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson => f.write_str("Jwks is an invalid JSON"),
+            Self::NoKeys => f.write_str("Jwks does not have [keys] field"),
+            Self::KeysNotList => f.write_str("[keys] in Jwks is not an array"),
+            Self::NoneUsable(skipped) => {
+                f.write_str("Jwks doesn't have any valid public key")?;
+                skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeySetError {}
+
+impl KeySet {
+    /// Reads a JWK set.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or holds no key that can be used.
+    pub fn parse(jwks: &[u8]) -> Result<Self, KeySetError> {
+        let Ok(Value::Object(set)) = json::parse(jwks, MAX_JSON_DEPTH) else {
+            return Err(KeySetError::NotJson);
+        };
+        let list = match set.get("keys") {
+            Some(Value::Array(list)) => list,
+            Some(_) => return Err(KeySetError::KeysNotList),
+            None => return Err(KeySetError::NoKeys),
+        };
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (index, jwk) in list.iter().enumerate() {
+            match Key::parse(jwk) {
+                Ok(key) => keys.push(key),
+                Err(reason) => skipped.push(Skipped { index, reason }),
+            }
+        }
+        if keys.is_empty() {
+            Err(KeySetError::NoneUsable(skipped))
+        } else {
+            Ok(Self { keys, skipped })
+        }
+    }
+
+    /// The keys that may verify a token with this algorithm and key id. A key or a token without an
+    /// id fits every id, as in Envoy.
+    pub fn matching(
+        &self,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+    ) -> impl Iterator<Item = &DecodingKey> {
+        self.keys
+            .iter()
+            .filter(move |key| key.algorithms.contains(&algorithm))
+            .filter(move |key| kid.is_none() || key.kid.is_none() || key.kid.as_deref() == kid)
+            .map(|key| &key.key)
+    }
+
+    /// Whether a key of this family is in the set.
+    #[must_use]
+    pub fn has(&self, family: AlgorithmFamily) -> bool {
+        self.keys.iter().any(|key| key.key.family() == family)
+    }
+
+    /// The keys that were left out.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+}
+
+impl Key {
+    fn parse(jwk: &Value) -> Result<Self, &'static str> {
+        let jwk = jwk.as_object().ok_or("not an object")?;
+        check_purpose(jwk)?;
+        let (key, family) = match text(jwk, "kty")? {
+            Some("RSA") => (rsa_key(jwk)?, RSA),
+            Some("EC") => (p256_key(jwk)?, P256),
+            Some(_) => return Err("[kty] is not supported"),
+            None => return Err("[kty] is missing"),
+        };
+        let algorithms = match text(jwk, "alg")? {
+            Some(name) => {
+                only(family, name).ok_or("[alg] is not supported for this kind of key")?
+            }
+            None => family,
+        };
+        // An empty id is none, as in Envoy.
+        let kid = text(jwk, "kid")?.filter(|kid| !kid.is_empty()).map(str::to_owned);
+        Ok(Self { kid, algorithms, key })
+    }
+}
+
+/// Refuses a key that its owner made for something else (RFC 7517, 4.2 and 4.3).
+fn check_purpose(jwk: &Map<String, Value>) -> Result<(), &'static str> {
+    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
+        return Err("[use] is not sig");
+    }
+    match jwk.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().any(|op| op == "verify") => Ok(()),
+        Some(_) => Err("[key_ops] does not have verify"),
+    }
+}
+
+/// The part of `algorithms` that is the one called `name`.
+fn only(algorithms: &'static [Algorithm], name: &str) -> Option<&'static [Algorithm]> {
+    let algorithm = Algorithm::from_str(name).ok()?;
+    algorithms.chunks(1).find(|one| one.contains(&algorithm))
+}
+
+fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("a member that must be a string is not"),
+    }
+}
+
+fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, &'static str> {
+    let text = text(jwk, name)?.ok_or("a member of the key is missing")?;
+    KEY_BASE64.decode(text).map_err(|_| "a member of the key is an invalid Base64url encoded")
+}
+
+/// An RSA public key (RFC 7518, 6.3.1).
+fn rsa_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
+    let (modulus, exponent) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
+    let (modulus, exponent) = (without_zeros(&modulus), without_zeros(&exponent));
+    if !RSA_BITS.contains(&bit_length(modulus)) {
+        return Err("[n] has less than 2048 or more than 8192 bits");
+    }
+    if modulus.last().is_none_or(|byte| byte % 2 == 0) {
+        return Err("[n] is even");
+    }
+    if !matches!(exponent, [3] | [1, 0, 1]) {
+        return Err("[e] is neither 3 nor 65537");
+    }
+    Ok(DecodingKey::from_rsa_raw_components(modulus, exponent))
+}
+
+/// An EC public key on P-256 (RFC 7518, 6.2.1).
+fn p256_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
+    if text(jwk, "crv")?.is_some_and(|curve| curve != "P-256") {
+        return Err("[crv] is not supported");
+    }
+    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+    if [&x, &y].iter().any(|coordinate| coordinate.len() != P256_COORDINATE) {
+        return Err("[x] or [y] does not have 32 bytes");
+    }
+    // The uncompressed form of SEC 1, 2.3.3.
+    let key = DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat());
+    // Making a verifier is what checks the point.
+    match crypto::IN_MODULE(&Algorithm::ES256, &key) {
+        Ok(_) => Ok(key),
+        Err(_) => Err("[x] and [y] are not on the curve"),
+    }
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// The bits of a number without leading zero bytes.
+fn bit_length(number: &[u8]) -> usize {
+    let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    number.len().saturating_mul(8).saturating_sub(unused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{b64, ec_jwk, ec_key, rsa_jwk};
+    use serde_json::json;
+
+    fn parse(keys: &[Value]) -> Result<KeySet, KeySetError> {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+    }
+
+    fn with(mut jwk: Value, member: &str, value: Value) -> Value {
+        jwk[member] = value;
+        jwk
+    }
+
+    fn without(mut jwk: Value, member: &str) -> Value {
+        jwk.as_object_mut().unwrap().remove(member);
+        jwk
+    }
+
+    /// Why a set of this one key is refused.
+    fn refusal(jwk: Value) -> &'static str {
+        match parse(&[jwk]) {
+            Err(KeySetError::NoneUsable(skipped)) => skipped[0].reason,
+            other => panic!("not refused for its key: {other:?}"),
+        }
+    }
+
+    fn count(set: &KeySet, algorithm: Algorithm, kid: Option<&str>) -> usize {
+        set.matching(algorithm, kid).count()
+    }
+
+    #[test]
+    fn what_is_no_key_set_is_refused() {
+        for (text, expected) in [
+            ("", KeySetError::NotJson),
+            ("[]", KeySetError::NotJson),
+            ("{'keys':[]}", KeySetError::NotJson),
+            (r#"{"keys":[],"keys":[]}"#, KeySetError::NotJson),
+            ("{}", KeySetError::NoKeys),
+            (r#"{"keys":{}}"#, KeySetError::KeysNotList),
+            (r#"{"keys":[]}"#, KeySetError::NoneUsable(vec![])),
+        ] {
+            assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_skipped_and_counted() {
+        let okp = json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"});
+        let set = parse(&[okp, json!(5), rsa_jwk(), json!({"kty": "oct", "k": "AA"})]).unwrap();
+        assert_eq!(set.skipped().iter().map(|s| s.index).collect::<Vec<_>>(), [0, 1, 3]);
+        assert!(set.has(AlgorithmFamily::Rsa));
+        assert!(!set.has(AlgorithmFamily::Ec));
+    }
+
+    #[test]
+    fn the_reason_why_no_key_is_usable_is_told() {
+        let error = parse(&[json!({}), json!({"kty": "oct"})]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Jwks doesn't have any valid public key; keys[0]: [kty] is missing; \
+             keys[1]: [kty] is not supported"
+        );
+    }
+
+    #[test]
+    fn an_rsa_key_without_an_algorithm_fits_the_rs_family_and_nothing_else() {
+        let set = parse(&[without(rsa_jwk(), "alg")]).unwrap();
+        for algorithm in RSA {
+            assert_eq!(count(&set, *algorithm, None), 1);
+        }
+        for algorithm in [Algorithm::ES256, Algorithm::HS256, Algorithm::PS256, Algorithm::EdDSA] {
+            assert_eq!(count(&set, algorithm, None), 0, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_an_algorithm_fits_only_that_one() {
+        let set = parse(&[with(rsa_jwk(), "alg", json!("RS512"))]).unwrap();
+        assert_eq!(count(&set, Algorithm::RS512, None), 1);
+        assert_eq!(count(&set, Algorithm::RS256, None), 0);
+    }
+
+    #[test]
+    fn a_p256_key_fits_es256_only() {
+        let set = parse(&[without(ec_jwk(), "alg")]).unwrap();
+        assert_eq!(count(&set, Algorithm::ES256, None), 1);
+        assert_eq!(count(&set, Algorithm::ES384, None), 0);
+        assert_eq!(count(&set, Algorithm::RS256, None), 0);
+    }
+
+    #[test]
+    fn an_algorithm_of_another_kind_of_key_is_refused() {
+        for alg in ["ES256", "PS256", "HS256", "RSA1_5", "none", ""] {
+            refusal(with(rsa_jwk(), "alg", json!(alg)));
+        }
+        for alg in ["RS256", "ES384", "ES521", "ES224"] {
+            refusal(with(ec_jwk(), "alg", json!(alg)));
+        }
+    }
+
+    #[test]
+    fn the_key_id_selects_the_key_where_both_sides_have_one() {
+        let anonymous = without(rsa_jwk(), "kid");
+        let set = parse(&[
+            with(rsa_jwk(), "kid", json!("a")),
+            with(rsa_jwk(), "kid", json!("b")),
+            anonymous.clone(),
+            with(anonymous, "kid", json!("")),
+        ])
+        .unwrap();
+        assert_eq!(count(&set, Algorithm::RS256, Some("a")), 3);
+        assert_eq!(count(&set, Algorithm::RS256, Some("A")), 2);
+        assert_eq!(count(&set, Algorithm::RS256, None), 4);
+    }
+
+    #[test]
+    fn a_key_for_another_purpose_is_refused() {
+        assert_eq!(refusal(with(rsa_jwk(), "use", json!("enc"))), "[use] is not sig");
+        assert!(parse(&[with(rsa_jwk(), "use", json!("sig"))]).is_ok());
+        assert!(parse(&[with(ec_jwk(), "key_ops", json!(["verify"]))]).is_ok());
+        for operations in [json!([]), json!(["sign"]), json!(["encrypt"]), json!("verify")] {
+            let reason = refusal(with(ec_jwk(), "key_ops", operations));
+            assert_eq!(reason, "[key_ops] does not have verify");
+        }
+    }
+
+    #[test]
+    fn an_rsa_modulus_has_from_2048_to_8192_bits() {
+        let modulus = |bits: usize| {
+            let mut bytes = vec![0xff; bits.div_ceil(8)];
+            bytes[0] = 0xff >> (bytes.len() * 8 - bits);
+            with(rsa_jwk(), "n", json!(b64(bytes)))
+        };
+        for bits in [8, 1024, 2047, 8193] {
+            assert!(refusal(modulus(bits)).starts_with("[n] has less"), "{bits}");
+        }
+        for bits in [2048, 4096, 8192] {
+            assert!(parse(&[modulus(bits)]).is_ok(), "{bits}");
+        }
+        let padded = [vec![0; 200], vec![0xff; 128]].concat();
+        assert!(refusal(with(rsa_jwk(), "n", json!(b64(padded)))).starts_with("[n] has less"));
+        assert_eq!(refusal(with(rsa_jwk(), "n", json!(b64(vec![0xfe; 256])))), "[n] is even");
+    }
+
+    #[test]
+    fn an_rsa_exponent_is_3_or_65537() {
+        for good in ["Aw", "AQAB", "AAEAAQ"] {
+            assert!(parse(&[with(rsa_jwk(), "e", json!(good))]).is_ok(), "{good}");
+        }
+        for bad in ["", "AA", "AQ", "Ag", "AQAC", "AQABAQ"] {
+            let reason = refusal(with(rsa_jwk(), "e", json!(bad)));
+            assert_eq!(reason, "[e] is neither 3 nor 65537", "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_point_must_be_on_p256_with_full_coordinates() {
+        let point = ec_key().verifying_key().to_encoded_point(false);
+        let mut x = point.x().unwrap().to_vec();
+        x[31] ^= 1;
+        let off_curve = refusal(with(ec_jwk(), "x", json!(b64(&x))));
+        assert_eq!(off_curve, "[x] and [y] are not on the curve");
+        x.pop();
+        let short = refusal(with(ec_jwk(), "x", json!(b64(&x))));
+        assert_eq!(short, "[x] or [y] does not have 32 bytes");
+        assert_eq!(refusal(with(ec_jwk(), "crv", json!("P-384"))), "[crv] is not supported");
+        assert!(parse(&[without(ec_jwk(), "crv")]).is_ok(), "P-256 is the default, as in Envoy");
+    }
+
+    #[test]
+    fn members_of_a_wrong_type_or_encoding_are_refused() {
+        for member in ["kty", "n", "e", "alg", "use", "kid"] {
+            refusal(with(rsa_jwk(), member, json!(7)));
+        }
+        for member in ["kty", "n", "e"] {
+            refusal(without(rsa_jwk(), member));
+        }
+        for member in ["x", "y"] {
+            refusal(without(ec_jwk(), member));
+            refusal(with(ec_jwk(), member, json!("not base64!")));
+        }
+        assert_eq!(refusal(with(ec_jwk(), "kty", json!("RSA"))), "a member of the key is missing");
+    }
+
+    #[test]
+    fn padding_in_a_key_is_tolerated() {
+        assert!(parse(&[with(rsa_jwk(), "e", json!("Aw=="))]).is_ok());
+    }
+}

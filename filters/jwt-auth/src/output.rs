@@ -1,0 +1,237 @@
+//! What the upstream learns from a verified token: headers made of its claims and its payload.
+
+use crate::claims;
+use crate::config::{ClaimToHeader, Provider};
+use crate::extract;
+use crate::token::Token;
+use std::collections::BTreeSet;
+use tollgate::config::{ConfigError, quoted};
+
+/// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
+/// request or its framing, and an `authorization` that is removed first leaves no token to read.
+const RESERVED: &[&str] =
+    &["authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"];
+
+/// What a provider's tokens become on their way to the upstream.
+#[derive(Debug)]
+pub struct Output {
+    claims: Vec<ClaimHeader>,
+    payload: Option<PayloadHeader>,
+    forward: bool,
+}
+
+#[derive(Debug)]
+struct ClaimHeader {
+    header: String,
+    path: Vec<String>,
+}
+
+#[derive(Debug)]
+struct PayloadHeader {
+    header: String,
+    padded: bool,
+}
+
+/// What to change in the headers of a request that may pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes<'a> {
+    /// Headers to set.
+    pub set: Vec<(&'a str, String)>,
+    /// The header to remove: the one that held the token.
+    pub remove: Option<&'static str>,
+    /// How many claims could not become a header.
+    pub unwritable: u64,
+}
+
+impl Output {
+    /// Checks what the configuration of a provider says about its output.
+    ///
+    /// # Errors
+    ///
+    /// A name that cannot be a header, may not be one here, or is there twice.
+    pub fn new(config: &Provider) -> Result<Self, ConfigError> {
+        let mut names = BTreeSet::new();
+        let mut claims = Vec::new();
+        for (index, entry) in config.claim_to_headers.iter().enumerate() {
+            let claim = ClaimHeader::new(entry, &mut names)
+                .map_err(|error| error.at(format!("claim_to_headers[{index}]")))?;
+            claims.push(claim);
+        }
+        let payload = match config.forward_payload_header.as_str() {
+            "" => None,
+            name => Some(PayloadHeader {
+                header: header_name(name, &mut names)
+                    .map_err(|error| error.at("forward_payload_header"))?,
+                padded: config.pad_forward_payload_header,
+            }),
+        };
+        Ok(Self { claims, payload, forward: config.forward })
+    }
+
+    /// Every header this output may set, in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        let claims = self.claims.iter().map(|claim| claim.header.as_str());
+        claims.chain(self.payload.iter().map(|payload| payload.header.as_str()))
+    }
+
+    /// The changes that a verified token brings.
+    #[must_use]
+    pub fn changes(&self, token: &Token<'_>) -> Changes<'_> {
+        let mut changes =
+            Changes { remove: (!self.forward).then_some(extract::HEADER), ..Changes::default() };
+        for ClaimHeader { header, path } in &self.claims {
+            match claims::find(token.claims(), path).and_then(claims::text) {
+                Some(text) if claims::fits_header(&text) => changes.set.push((header, text)),
+                Some(_) => changes.unwritable = changes.unwritable.saturating_add(1),
+                None => {}
+            }
+        }
+        if let Some(PayloadHeader { header, padded }) = &self.payload {
+            let padding = if *padded { padding(token.payload()) } else { "" };
+            changes.set.push((header, format!("{}{padding}", token.payload())));
+        }
+        changes
+    }
+}
+
+impl ClaimHeader {
+    fn new(config: &ClaimToHeader, names: &mut BTreeSet<String>) -> Result<Self, ConfigError> {
+        let header =
+            header_name(&config.header_name, names).map_err(|error| error.at("header_name"))?;
+        if config.claim_name.is_empty() {
+            return Err(ConfigError::new("claim_name", "an empty name", "the name of a claim"));
+        }
+        Ok(Self { header, path: config.claim_name.split('.').map(str::to_owned).collect() })
+    }
+}
+
+/// A header name in lower case, if it may be used and is not in `names` yet.
+fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<String, ConfigError> {
+    let refuse = |allowed: &str| Err(ConfigError::new("", quoted(name), allowed));
+    if name.is_empty() || !name.bytes().all(is_token_character) {
+        return refuse("a header name (RFC 9110, 5.1), not empty and not a pseudo-header");
+    }
+    let name = name.to_ascii_lowercase();
+    if RESERVED.contains(&name.as_str()) {
+        return refuse("a header that neither HTTP nor this filter itself needs");
+    }
+    if !names.insert(name.clone()) {
+        return refuse("each header once in a provider");
+    }
+    Ok(name)
+}
+
+/// `tchar` of RFC 9110, 5.6.2.
+fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What completes base64 without padding.
+fn padding(base64: &str) -> &'static str {
+    match base64.len() % 4 {
+        2 => "==",
+        3 => "=",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::b64;
+    use serde_json::{Value, json};
+
+    fn output(config: Value) -> Result<Output, ConfigError> {
+        let mut provider = json!({"local_jwks": {}});
+        provider.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        Output::new(&tollgate::config::from_slice(provider.to_string().as_bytes()).unwrap())
+    }
+
+    fn claim_headers(entries: &[(&str, &str)]) -> Value {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(header, claim)| json!({"header_name": header, "claim_name": claim}))
+            .collect();
+        json!({ "claim_to_headers": entries })
+    }
+
+    fn token(claims: &Value) -> String {
+        format!("{}.{}.c2ln", b64(r#"{"alg":"RS256"}"#), b64(claims.to_string()))
+    }
+
+    #[test]
+    fn claims_become_headers_and_absent_ones_nothing() {
+        let output =
+            output(claim_headers(&[("X-Sub", "sub"), ("x-deep", "a.b"), ("x-no", "no")])).unwrap();
+        let token = token(&json!({"sub": "s", "a": {"b": -1}}));
+        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(changes.set, [("x-sub", "s".to_owned()), ("x-deep", "-1".to_owned())]);
+        assert_eq!(changes.unwritable, 0);
+    }
+
+    #[test]
+    fn a_claim_that_would_break_the_header_is_left_out_and_counted() {
+        let output = output(claim_headers(&[("x-a", "a"), ("x-b", "b"), ("x-c", "c")])).unwrap();
+        let token = token(&json!({"a": "x\r\nhost: evil", "b": "y\0", "c": "good"}));
+        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(changes.set, [("x-c", "good".to_owned())]);
+        assert_eq!(changes.unwritable, 2);
+    }
+
+    #[test]
+    fn the_payload_is_forwarded_as_it_came_and_padded_on_demand() {
+        for (claims, padding) in
+            [(json!({"sub": "a"}), "="), (json!({"sub": "ab"}), ""), (json!({"sub": "abc"}), "==")]
+        {
+            let token = token(&claims);
+            let token = Token::parse(token.as_bytes()).ok().unwrap();
+            let plain = output(json!({"forward_payload_header": "x-jwt"})).unwrap();
+            assert_eq!(plain.changes(&token).set, [("x-jwt", b64(claims.to_string()))]);
+            let padded = output(json!({
+                "forwardPayloadHeader": "X-Jwt",
+                "padForwardPayloadHeader": true,
+            }));
+            let expected = format!("{}{padding}", b64(claims.to_string()));
+            assert_eq!(padded.unwrap().changes(&token).set, [("x-jwt", expected)]);
+        }
+    }
+
+    #[test]
+    fn the_token_is_removed_unless_it_shall_be_forwarded() {
+        let token = token(&json!({}));
+        let token = Token::parse(token.as_bytes()).ok().unwrap();
+        let removed = |config| output(config).unwrap().changes(&token).remove;
+        assert_eq!(removed(json!({})), Some("authorization"));
+        assert_eq!(removed(json!({"forward": false})), Some("authorization"));
+        assert_eq!(removed(json!({"forward": true})), None);
+    }
+
+    #[test]
+    fn names_that_cannot_be_output_headers_are_refused() {
+        for name in ["", "a b", "a:", ":path", ":authority", "é", "a\r\n", "Host", "authorization"]
+        {
+            let error = output(claim_headers(&[("x-ok", "sub"), (name, "sub")])).unwrap_err();
+            assert_eq!(error.path, "claim_to_headers[1].header_name", "{name}");
+        }
+        let error = output(json!({"forward_payload_header": "transfer-encoding"})).unwrap_err();
+        assert_eq!(error.path, "forward_payload_header");
+    }
+
+    #[test]
+    fn a_claim_must_have_a_name() {
+        let error = output(claim_headers(&[("x-a", "")])).unwrap_err();
+        assert_eq!(error.path, "claim_to_headers[0].claim_name");
+    }
+
+    #[test]
+    fn a_header_cannot_be_made_twice() {
+        let error = output(claim_headers(&[("x-a", "a"), ("X-A", "b")])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`claim_to_headers[1].header_name`: found \"X-A\", allowed: each header once in a provider"
+        );
+        let mut both = claim_headers(&[("x-a", "a")]);
+        both["forward_payload_header"] = json!("x-a");
+        assert_eq!(output(both).unwrap_err().path, "forward_payload_header");
+    }
+}

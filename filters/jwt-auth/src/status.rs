@@ -1,0 +1,140 @@
+//! Why a request is denied, in the words of Envoy's `jwt_authn`.
+//!
+//! The messages are those of Envoy (`source/common/jwt/status.cc`), to the letter, so that clients
+//! and dashboards made for it keep working. Three are ours, where Envoy has no such case: `crit`,
+//! `b64` and `zip`.
+
+/// Defines [`Failure`] from a table of names, counters and messages.
+macro_rules! failures {
+    ($($(#[$note:meta])* $name:ident, $counter:literal, $message:literal;)*) => {
+        /// Why a request is denied.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Failure {
+            $(#[doc = $message] $(#[$note])* $name,)*
+        }
+
+        impl Failure {
+            /// Every failure, in the order of the enum.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What the client reads as the body, and the operator in the code details.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $(Self::$name => $message,)*
+                }
+            }
+
+            /// The name of the counter of this failure.
+            #[must_use]
+            pub const fn counter(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("denied_", $counter),)*
+                }
+            }
+        }
+    };
+}
+
+failures! {
+    Missing, "missing", "Jwt is missing";
+    NotYetValid, "not_yet_valid", "Jwt not yet valid";
+    Expired, "expired", "Jwt is expired";
+    BadFormat, "bad_format",
+        "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections";
+    HeaderBadBase64, "header_bad_base64", "Jwt header is an invalid Base64url encoded";
+    HeaderBadJson, "header_bad_json", "Jwt header is an invalid JSON";
+    HeaderBadAlg, "header_bad_alg", "Jwt header [alg] field is required and must be a string";
+    AlgNotSupported, "alg_not_supported", "Jwt header [alg] is not supported";
+    HeaderBadKid, "header_bad_kid", "Jwt header [kid] field is not a string";
+    CritNotSupported, "crit_not_supported", "Jwt header [crit] is not supported";
+    B64NotSupported, "b64_not_supported", "Jwt header [b64] is not supported";
+    ZipNotSupported, "zip_not_supported", "Jwt header [zip] is not supported";
+    PayloadBadBase64, "payload_bad_base64", "Jwt payload is an invalid Base64url encoded";
+    PayloadBadJson, "payload_bad_json", "Jwt payload is an invalid JSON";
+    IssNotString, "iss_not_string", "Jwt payload [iss] field is not a string";
+    SubNotString, "sub_not_string", "Jwt payload [sub] field is not a string";
+    IatNotInteger, "iat_not_integer", "Jwt payload [iat] field is not an integer";
+    IatOutOfRange, "iat_out_of_range",
+        "Jwt payload [iat] field is not a positive 64 bit integer";
+    NbfNotInteger, "nbf_not_integer", "Jwt payload [nbf] field is not an integer";
+    NbfOutOfRange, "nbf_out_of_range",
+        "Jwt payload [nbf] field is not a positive 64 bit integer";
+    ExpNotInteger, "exp_not_integer", "Jwt payload [exp] field is not an integer";
+    ExpOutOfRange, "exp_out_of_range",
+        "Jwt payload [exp] field is not a positive 64 bit integer";
+    JtiNotString, "jti_not_string", "Jwt payload [jti] field is not a string";
+    AudNotStrings, "aud_not_strings", "Jwt payload [aud] field is not a string or string list";
+    SignatureBadBase64, "signature_bad_base64", "Jwt signature is an invalid Base64url encoded";
+    UnknownIssuer, "unknown_issuer", "Jwt issuer is not configured";
+    AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
+    NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";
+    VerificationFailed, "verification_failed", "Jwt verification fails";
+}
+
+impl Failure {
+    /// The HTTP status: 403 for a token that is good but not for this audience, else 401.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::AudienceNotAllowed => 403,
+            _ => 401,
+        }
+    }
+
+    /// What the access log shows as `%RESPONSE_CODE_DETAILS%`; without blanks, as in Envoy.
+    ///
+    /// ```
+    /// use tollgate_jwt_auth::status::Failure;
+    ///
+    /// assert_eq!(Failure::Missing.details(), "jwt_authn_access_denied{Jwt_is_missing}");
+    /// ```
+    #[must_use]
+    pub fn details(self) -> String {
+        format!("jwt_authn_access_denied{{{}}}", self.message().replace(' ', "_"))
+    }
+
+    /// The value of `www-authenticate` (RFC 6750, 3); `realm` comes from [`crate::realm::realm`].
+    #[must_use]
+    pub fn challenge(self, realm: &str) -> String {
+        let error = match self {
+            Self::Missing => "",
+            _ => ", error=\"invalid_token\"",
+        };
+        format!("Bearer realm=\"{realm}\"{error}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn only_a_wrong_audience_is_forbidden() {
+        for failure in Failure::ALL {
+            let expected = if *failure == Failure::AudienceNotAllowed { 403 } else { 401 };
+            assert_eq!(failure.status(), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn details_have_no_blanks() {
+        assert!(Failure::ALL.iter().all(|failure| !failure.details().contains(' ')));
+    }
+
+    #[test]
+    fn every_failure_has_a_counter_of_its_own() {
+        let counters: BTreeSet<_> = Failure::ALL.iter().map(|failure| failure.counter()).collect();
+        assert_eq!(counters.len(), Failure::ALL.len());
+    }
+
+    #[test]
+    fn a_missing_token_is_no_invalid_token() {
+        assert_eq!(Failure::Missing.challenge("http://h/"), r#"Bearer realm="http://h/""#);
+        assert_eq!(
+            Failure::Expired.challenge("http://h/"),
+            r#"Bearer realm="http://h/", error="invalid_token""#
+        );
+    }
+}
