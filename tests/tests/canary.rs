@@ -1,0 +1,489 @@
+//! The canary in stock Envoy: who gets which variant, and that no client can choose by itself what
+//! the rules do not let it choose.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollgate::bucketing::murmur3_x86_32;
+use tollgate_e2e::client::{self, Connection, Response, raw};
+use tollgate_e2e::envoy::{
+    Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
+};
+use tollgate_e2e::upstream::{Answer, Upstream};
+
+const FLAG: &str = "voting-app";
+const ROUTING: &str = "x-tollgate-variant";
+const VARIANT: &str = "x-served-variant";
+const REASON: &str = "x-served-reason";
+
+/// What the upstreams answer: who they are, and every value of the routing header that they saw.
+const V1: &str = r#"v1 saw ["v1"]"#;
+const V2: &str = r#"v2 saw ["v2"]"#;
+
+type Headers = &'static [(&'static str, &'static [u8])];
+
+/// An Envoy in front of the two versions of a service.
+struct Proxy {
+    envoy: Process,
+    _versions: [Upstream; 2],
+}
+
+impl Proxy {
+    /// With one listener, `rules`.
+    async fn start(rollout: Value, workers: u32) -> Result<Self> {
+        Self::with([filter("rules", rollout)?.route(by_header("v2")).route(to_v1())], workers).await
+    }
+
+    async fn with(listeners: impl IntoIterator<Item = Listener>, workers: u32) -> Result<Self> {
+        let versions = [version("v1").await?, version("v2").await?];
+        let bootstrap = Bootstrap::new()
+            .cluster(Cluster::new("v1", versions[0].address()))
+            .cluster(Cluster::new("v2", versions[1].address()));
+        let config = listeners.into_iter().fold(bootstrap, Bootstrap::listener).build();
+        Ok(Self { envoy: Process::start(&config, workers).await?, _versions: versions })
+    }
+
+    async fn get(&self, listener: &str, headers: Headers) -> Result<Response> {
+        let request = client::get(self.envoy.address(listener)?, "/");
+        headers.iter().fold(request, |request, (n, v)| request.header(n, v)).send().await
+    }
+
+    /// All decisions so far, by variant and reason.
+    async fn decisions(&self) -> Result<Vec<(String, u64)>> {
+        let stats = self.envoy.stats().await?;
+        let of_flag = format!("wasmcustom.tollgate.canary.{FLAG}.");
+        let decisions = stats
+            .below(&of_flag)
+            .filter_map(|(name, count)| Some((name.strip_suffix(".decisions")?.to_owned(), count)))
+            .filter(|(_, count)| *count > 0);
+        Ok(decisions.collect())
+    }
+
+    async fn never_failed(&self) -> Result<()> {
+        assert_eq!(self.envoy.counter("wasmcustom.tollgate.canary.failures").await?, 0);
+        Ok(())
+    }
+
+    /// A connection to the one listener that this worker serves; a request has passed it.
+    async fn connection_to(&self, worker: &str) -> Result<Connection> {
+        loop {
+            let before = self.accepted_by(worker).await?;
+            let mut connection = Connection::http1(self.envoy.address("rules")?).await?;
+            connection.get("/").send().await?;
+            if self.accepted_by(worker).await? > before {
+                return Ok(connection);
+            }
+        }
+    }
+
+    async fn accepted_by(&self, worker: &str) -> Result<u64> {
+        let stats = self.envoy.stats().await?;
+        let name = format!("{worker}.downstream_cx_total");
+        let found = stats.below("listener.").find(|(other, _)| other.ends_with(&name));
+        found.map(|(_, count)| count).with_context(|| format!("no stat {name}"))
+    }
+}
+
+/// An upstream that answers what it saw, and pretends to know the variant.
+async fn version(name: &'static str) -> Result<Upstream> {
+    let upstream = Upstream::start().await?;
+    upstream.respond(move |request| {
+        let seen = request.header(ROUTING);
+        let seen: Vec<_> = seen.into_iter().map(String::from_utf8_lossy).collect();
+        Answer::status(200).body(format!("{name} saw {seen:?}")).header(VARIANT, "forged")
+    });
+    Ok(upstream)
+}
+
+/// A listener with the canary and no routes; both are called `name`.
+fn filter(name: &str, rollout: Value) -> Result<Listener> {
+    Ok(Listener::new(name).filter(WasmFilter::new("canary", rollout)?.named(name)))
+}
+
+fn by_header(variant: &str) -> Route {
+    Route::prefix("/").header(ROUTING, variant).to(variant)
+}
+
+fn to_v1() -> Route {
+    Route::prefix("/").to("v1")
+}
+
+fn rollout() -> Value {
+    json!({
+        "flag": FLAG,
+        "routing_header": "X-Tollgate-Variant",
+        "variants": ["v1", "v2"],
+        "default_variant": "v1",
+        "rules": [
+            {
+                "name": "override-by-header",
+                "match": { "headers": [{ "name": "X-Canary", "exact": "always" }] },
+                "variant": "v2",
+            },
+            {
+                "name": "never-by-header",
+                "match": { "headers": [{ "name": "X-Canary", "exact": "never" }] },
+                "variant": "v1",
+            },
+            {
+                "name": "feature-flag-cookie",
+                "match": { "cookies": [{ "name": "featureflag", "exact": "on" }] },
+                "variant": "v2",
+            },
+            {
+                "name": "ten-percent",
+                "split": {
+                    "by": [{ "cookie": "uid" }, { "header": "x-user-id" }],
+                    "weights": { "v1": 90, "v2": 10 },
+                },
+            },
+        ],
+        "response": { "variant_header": VARIANT, "reason_header": REASON },
+    })
+}
+
+fn without_rules() -> Value {
+    let mut rollout = rollout();
+    rollout["rules"] = json!([]);
+    rollout
+}
+
+fn disabled() -> Value {
+    let mut rollout = rollout();
+    rollout["enabled"] = json!(false);
+    rollout
+}
+
+/// Who answers a user of the 90/10 split, by flagd's `fractional`, second version.
+fn predicted(user: &str) -> &'static str {
+    let hash = murmur3_x86_32(format!("{FLAG}{user}").as_bytes(), 0);
+    if (u64::from(hash) * 100) >> 32 < 90 { V1 } else { V2 }
+}
+
+#[tokio::test]
+async fn cookies_and_headers_decide_by_the_first_rule_that_matches() -> Result<()> {
+    const RULE: &str = "TARGETING_MATCH";
+    let cases: [(Headers, (&str, &str)); 22] = [
+        (&[], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag=on")], (V2, RULE)),
+        (&[("cookie", b"featureflag=off")], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag=ON")], (V1, "DEFAULT")),
+        (&[("cookie", b"FeatureFlag=on")], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag=\"on\"")], (V2, RULE)),
+        (&[("cookie", b"theme=dark; featureflag=on; lang=en")], (V2, RULE)),
+        (&[("cookie", b"theme=dark;\tfeatureflag = on ;")], (V2, RULE)),
+        // One header line a cookie is what HTTP/2 clients send.
+        (&[("cookie", b"theme=dark"), ("cookie", b"featureflag=on")], (V2, RULE)),
+        (&[("cookie", b"featureflag=off; featureflag=on")], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag=off"), ("cookie", b"featureflag=on")], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag")], (V1, "DEFAULT")),
+        (&[("cookie", b"on")], (V1, "DEFAULT")),
+        (&[("cookie", b"featureflag; featureflag=on")], (V2, RULE)),
+        (&[("cookie", b"\xff\xfe=\xff; featureflag=on")], (V2, RULE)),
+        (&[("cookie", b"featureflag=on\xff")], (V1, "DEFAULT")),
+        (&[("x-canary", b"always")], (V2, RULE)),
+        (&[("x-canary", b"never")], (V1, RULE)),
+        (&[("x-canary", b"sometimes")], (V1, "DEFAULT")),
+        (&[("x-canary", b"never"), ("cookie", b"featureflag=on")], (V1, RULE)),
+        (&[("x-canary", b"other"), ("x-canary", b"always")], (V2, RULE)),
+        (&[("x-canary", b"never"), ("x-canary", b"always")], (V2, RULE)),
+    ];
+    for workers in [1, 2] {
+        let proxy = Proxy::start(rollout(), workers).await?;
+        let address = proxy.envoy.address("rules")?;
+        for mut connection in [Connection::http1(address).await?, Connection::http2(address).await?]
+        {
+            for (headers, expected) in &cases {
+                let request = connection.get("/");
+                let request = headers.iter().fold(request, |request, (n, v)| request.header(n, v));
+                let answer = request.send().await?;
+                let shown: Vec<_> = headers.iter().map(|(n, v)| (n, v.escape_ascii())).collect();
+                assert_eq!((&*answer.text(), answer.header(REASON)), *expected, "{shown:?}");
+            }
+        }
+        proxy.never_failed().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_thousand_users_are_split_as_flagd_predicts_on_every_worker() -> Result<()> {
+    let users: Vec<_> = (0..1000).map(|user| format!("user-{user}")).collect();
+    let in_v2 = users.iter().filter(|user| predicted(user) == V2).count();
+    assert!((80..=120).contains(&in_v2), "{in_v2} of 1000 are no ten percent");
+    for workers in [1, 2] {
+        let proxy = Proxy::start(rollout(), workers).await?;
+        for pass in 0..2 {
+            let worker = format!("worker_{}", pass % workers);
+            let mut connection = proxy.connection_to(&worker).await?;
+            for user in &users {
+                let request = connection.get("/").header("cookie", format!("uid={user}"));
+                let answer = request.send().await?;
+                let found = (answer.text(), answer.header(REASON));
+                assert_eq!(found, (predicted(user).to_owned(), "SPLIT"), "{user} on {worker}");
+            }
+        }
+        let decisions = proxy.decisions().await?;
+        let expected = [("v1.split", 2 * (1000 - in_v2)), ("v2.split", 2 * in_v2)];
+        for (name, count) in expected {
+            assert!(decisions.contains(&(name.to_owned(), count as u64)), "{decisions:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn users_fall_where_flagds_own_tests_say_they_do() -> Result<()> {
+    let suits = ["clubs", "diamonds", "hearts", "spades"];
+    let config = json!({
+        "flag": "fractional-flag",
+        "routing_header": ROUTING,
+        "variants": suits,
+        "default_variant": "clubs",
+        "rules": [{ "name": "suits", "split": {
+            "by": [{ "header": "x-user-id" }],
+            "weights": { "spades": 25, "hearts": 25, "diamonds": 25, "clubs": 25 },
+        } }],
+    });
+    let proxy = Proxy::start(config, 1).await?;
+    // open-feature/flagd-testbed, evaluator/gherkin/fractional.feature
+    let cases: [(Headers, &str); 5] = [
+        (&[("x-user-id", b"jack")], "hearts"),
+        (&[("x-user-id", b"queen")], "spades"),
+        (&[("x-user-id", b"ten")], "clubs"),
+        (&[("x-user-id", b"nine")], "diamonds"),
+        (&[("x-user-id", b"3")], "clubs"),
+    ];
+    for (headers, suit) in cases {
+        let answer = proxy.get("rules", headers).await?;
+        assert_eq!(answer.text(), format!("v1 saw [{suit:?}]"), "{headers:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_apart_is_drawn_at_random_when_that_is_configured() -> Result<()> {
+    let mut config = rollout();
+    config["rules"][3]["split"]["by"] = json!([{ "cookie": "uid" }, { "random": true }]);
+    let proxy = Proxy::start(config, 2).await?;
+    let mut in_v2 = 0;
+    for worker in ["worker_0", "worker_1"] {
+        let mut connection = proxy.connection_to(worker).await?;
+        for _ in 0..500 {
+            let answer = connection.get("/").send().await?;
+            assert_eq!(answer.header(REASON), "SPLIT");
+            in_v2 += u32::from(answer.text() == V2);
+        }
+    }
+    // Six standard deviations to either side.
+    assert!((43..=157).contains(&in_v2), "{in_v2} of 1000");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clients_routing_header_neither_decides_nor_reaches_the_upstream() -> Result<()> {
+    let large = vec![b'v'; 60_000];
+    let spoofs: Vec<Vec<(&str, &[u8])>> = vec![
+        vec![(ROUTING, b"v2")],
+        vec![(ROUTING, b"v1")],
+        vec![(ROUTING, b"")],
+        vec![(ROUTING, b"v2"), (ROUTING, b"v2"), (ROUTING, b"v1")],
+        vec![("X-Tollgate-Variant", b"v2")],
+        vec![("X-TOLLGATE-VARIANT", b"v2"), (ROUTING, b"v2"), ("x-Tollgate-variant", b"v3")],
+        vec![(ROUTING, b"v2, v2")],
+        vec![(ROUTING, b"\xff\xfe")],
+        vec![(ROUTING, &large)],
+    ];
+    let tables = [("no-rule-matches", rollout()), ("static", without_rules()), ("off", disabled())];
+    for workers in [1, 2] {
+        let mut listeners = Vec::new();
+        for (name, config) in tables.clone() {
+            listeners.push(filter(name, config)?.route(by_header("v2")).route(to_v1()));
+        }
+        let by_name = Route::prefix("/").with(json!({ "route": { "cluster_header": ROUTING } }));
+        listeners.push(filter("by-name", rollout())?.route(by_name));
+        let proxy = Proxy::with(listeners, workers).await?;
+        for (listener, cookie, expected) in [
+            ("no-rule-matches", "theme=dark", V1),
+            ("no-rule-matches", "featureflag=on", V2),
+            ("static", "featureflag=on", V1),
+            ("off", "featureflag=on", V1),
+            ("by-name", "theme=dark", V1),
+            ("by-name", "featureflag=on", V2),
+        ] {
+            let address = proxy.envoy.address(listener)?;
+            for spoof in &spoofs {
+                let shown = || format!("{listener} {cookie} {spoof:.60?}");
+                let headers: Vec<_> = spoof.iter().map(|(n, v)| (n.as_bytes(), *v)).collect();
+                let headers = [&headers[..], &[(b"cookie", cookie.as_bytes())]].concat();
+                let answer = raw::exchange(address, raw::get_request(b"/", &headers)).await?;
+                assert_eq!(answer.text(), expected, "HTTP/1 {}", shown());
+
+                let mut connection = Connection::http2(address).await?;
+                let request = connection.get("/").header("cookie", cookie);
+                let request = spoof.iter().fold(request, |request, (n, v)| request.header(n, v));
+                assert_eq!(request.send().await?.text(), expected, "HTTP/2 {}", shown());
+            }
+            // A client may name headers of its own connection, which proxies remove.
+            let nominated = raw::get_request(
+                b"/",
+                &[(b"connection", ROUTING.as_bytes()), (b"cookie", cookie.as_bytes())],
+            );
+            assert_eq!(raw::exchange(address, nominated).await?.text(), expected, "{listener}");
+        }
+        proxy.never_failed().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_client_is_told_the_variant_and_the_reason_whoever_answers() -> Result<()> {
+    let mut listeners = Vec::new();
+    for (name, config) in [("rules", rollout()), ("static", without_rules()), ("off", disabled())] {
+        let direct = Route::prefix("/direct").direct_response(200, "direct");
+        listeners.push(filter(name, config)?.route(direct).route(by_header("v2")).route(to_v1()));
+    }
+    let proxy = Proxy::with(listeners, 2).await?;
+    for (listener, headers, variant, reason) in [
+        ("rules", &[][..], "v1", "DEFAULT"),
+        ("rules", &[("cookie", "featureflag=on")], "v2", "TARGETING_MATCH"),
+        ("rules", &[("cookie", "uid=user-1")], &predicted("user-1")[..2], "SPLIT"),
+        ("rules", &[("x-user-id", "user-2")], &predicted("user-2")[..2], "SPLIT"),
+        ("rules", &[("cookie", "uid="), ("x-user-id", "")], "v1", "DEFAULT"),
+        ("static", &[("cookie", "featureflag=on")], "v1", "STATIC"),
+        ("off", &[("cookie", "featureflag=on"), ("x-canary", "always")], "v1", "DISABLED"),
+    ] {
+        for path in ["/", "/direct"] {
+            let request = client::get(proxy.envoy.address(listener)?, path);
+            let request = headers.iter().fold(request, |request, (n, v)| request.header(n, v));
+            let answer = request.send().await?;
+            let lines = |name: &str| Vec::from_iter(answer.headers.get_all(name));
+            assert_eq!(lines(VARIANT), [variant], "{listener}{path} {headers:?}");
+            assert_eq!(lines(REASON), [reason], "{listener}{path} {headers:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_request_is_counted_once_by_variant_and_reason() -> Result<()> {
+    for workers in [1, 2] {
+        let proxy = Proxy::start(rollout(), workers).await?;
+        let requests: [(Headers, usize); 4] = [
+            (&[], 5),
+            (&[("cookie", b"featureflag=on")], 7),
+            (&[("x-canary", b"never")], 3),
+            (&[("cookie", b"uid=user-1")], 11),
+        ];
+        for (headers, times) in requests {
+            for _ in 0..times {
+                proxy.get("rules", headers).await?;
+            }
+        }
+        let split = format!("{}.split", &predicted("user-1")[..2]);
+        let mut expected = vec![
+            ("v1.default".to_owned(), 5),
+            ("v1.targeting_match".to_owned(), 3),
+            ("v2.targeting_match".to_owned(), 7),
+            (split, 11),
+        ];
+        expected.sort();
+        assert_eq!(proxy.decisions().await?, expected);
+        proxy.never_failed().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_at_the_same_time_do_not_get_each_others_decision() -> Result<()> {
+    let proxy = Proxy::start(rollout(), 2).await?;
+    let mut clients = JoinSet::new();
+    for client in 0..16 {
+        let address = proxy.envoy.address("rules")?;
+        clients.spawn(async move {
+            let mut connection = match client % 2 {
+                0 => Connection::http1(address).await?,
+                _ => Connection::http2(address).await?,
+            };
+            for request in 0..50 {
+                let user = format!("client-{client}-{request}");
+                let request = connection.get("/").header("cookie", format!("uid={user}"));
+                let answer = request.send().await?;
+                let expected = predicted(&user);
+                assert_eq!((&*answer.text(), answer.header(VARIANT)), (expected, &expected[..2]));
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        done??;
+    }
+    let decisions: u64 = proxy.decisions().await?.iter().map(|(_, count)| count).sum();
+    assert_eq!(decisions, 16 * 50);
+    Ok(())
+}
+
+/// Envoy remembers a request's route once a filter has asked for it. What a module reads as
+/// `xds.cluster_name` stays the old one until a native filter asks again (`clearRouteCache` in
+/// `source/common/http/conn_manager_impl.cc`), hence the idle one behind the canary.
+#[tokio::test]
+async fn the_route_is_chosen_again_and_filters_behind_see_the_new_one() -> Result<()> {
+    let breaker =
+        |name: &str| anyhow::Ok(WasmFilter::new("circuit-breaker", json!({}))?.named(name));
+    let cors = "envoy.extensions.filters.http.cors.v3.Cors";
+    let listener = Listener::new("rules")
+        .filter(breaker("before")?)
+        .filter(WasmFilter::new("canary", rollout())?)
+        .filter(native_filter("envoy.filters.http.cors", cors, json!({})))
+        .filter(breaker("behind")?)
+        .route(by_header("v2"))
+        .route(to_v1());
+    let proxy = Proxy::with([listener], 1).await?;
+    let has_a_breaker = async |cluster: &str| -> Result<bool> {
+        let stats = proxy.envoy.stats().await?;
+        let prefix = format!("wasmcustom.tollgate.circuit_breaker.{cluster}.");
+        Ok(stats.below(&prefix).next().is_some())
+    };
+
+    assert_eq!(proxy.get("rules", &[]).await?.text(), V1);
+    assert_eq!((has_a_breaker("v1").await?, has_a_breaker("v2").await?), (true, false));
+    assert_eq!(proxy.get("rules", &[("cookie", b"featureflag=on")]).await?.text(), V2);
+    assert!(has_a_breaker("v2").await?, "the filter behind the canary saw the old route");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_kill_switch_gives_everyone_the_default_variant() -> Result<()> {
+    for workers in [1, 2] {
+        let proxy = Proxy::start(disabled(), workers).await?;
+        let requests: [Headers; 4] = [
+            &[],
+            &[("cookie", b"featureflag=on")],
+            &[("x-canary", b"always")],
+            &[("x-tollgate-variant", b"v2")],
+        ];
+        for headers in requests {
+            assert_eq!(proxy.get("rules", headers).await?.text(), V1, "{headers:?}");
+        }
+        assert_eq!(proxy.decisions().await?, [("v1.disabled".to_owned(), 4)]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_struct_configures_it_as_well_as_json_text() -> Result<()> {
+    for workers in [1, 2] {
+        let canary = WasmFilter::new("canary", Value::Null)?.configured_with_struct(rollout());
+        let listener = Listener::new("rules").filter(canary);
+        let listener = listener.route(by_header("v2")).route(to_v1());
+        let proxy = Proxy::with([listener], workers).await?;
+        assert_eq!(proxy.get("rules", &[]).await?.text(), V1);
+        assert_eq!(proxy.get("rules", &[("cookie", b"featureflag=on")]).await?.text(), V2);
+        let mut connection = Connection::http1(proxy.envoy.address("rules")?).await?;
+        for user in (0..50).map(|user| format!("user-{user}")) {
+            let answer = connection.get("/").header("x-user-id", &user).send().await?;
+            assert_eq!(answer.text(), predicted(&user), "{user}");
+        }
+    }
+    Ok(())
+}

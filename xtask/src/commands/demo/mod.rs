@@ -1,0 +1,112 @@
+//! `cargo xtask demo`: the four filters in stock Envoy, at work on real requests.
+
+mod ports;
+mod stage;
+mod template;
+mod tour;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tollgate_e2e::envoy::binary;
+use tollgate_e2e::tokens::rsa_key;
+
+use crate::commands::build;
+use crate::ui;
+use stage::Stage;
+use tour::Tour;
+
+/// What `cargo xtask demo` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// End after the tour, with a status that says whether every step did what it should
+    #[arg(long)]
+    once: bool,
+    /// The port for requests [default: 10000, or a free one when that is taken]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Builds the filters and shows them.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(port) = arguments.port {
+        ports::ensure_free(port)?; // before the build, which takes a while
+    }
+    build::run()?;
+    println!();
+    let found = {
+        let _busy = ui::busy("Looking for Envoy, or fetching it once (37 MB)");
+        binary::locate()?
+    };
+    println!("{found}");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(show(arguments))
+}
+
+async fn show(arguments: &Arguments) -> Result<ExitCode> {
+    let Some(stage) = unless_interrupted(Stage::set(arguments.port)).await? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let stage = stage?;
+    let Some(tour) = unless_interrupted(Tour::of(&stage)).await? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    tour.print_summary();
+    if !arguments.once {
+        invite(&stage)?;
+        unless_interrupted(std::future::pending::<()>()).await?;
+        println!("\nEnding Envoy and the services.");
+    }
+    Ok(if tour.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The outcome of `work`, or nothing when Ctrl-C, or whoever runs us, ends it before.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<Option<T>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        outcome = work => Ok(Some(outcome)),
+        interrupt = tokio::signal::ctrl_c() => {
+            interrupt.context("cannot listen to Ctrl-C")?;
+            Ok(None)
+        }
+        _ = terminate.recv() => Ok(None),
+        _ = hang_up.recv() => Ok(None),
+    }
+}
+
+/// Says what to try.
+fn invite(stage: &Stage) -> Result<()> {
+    let token = stage::write("token", &rsa_key().sign(&stage::claims("you")))?;
+    let host = stage.host();
+    let ledger = stage.ledger.address();
+    let admin = stage.envoy.admin();
+    println!("\n{}", ui::title("It stays up. Try for yourself:"));
+    let suggestions = [
+        ("the token of this demo, good for an hour", format!("TOKEN=$(cat '{}')", token.display())),
+        ("who am I?", format!("curl -i -H \"authorization: Bearer $TOKEN\" {host}/account")),
+        ("the new version", format!("curl -i -b featureflag=on {host}/vote")),
+        (
+            "a slow service",
+            format!("curl -i -H 'x-envoy-fault-delay-request: 2000' {host}/headers"),
+        ),
+        ("a ledger in trouble", format!("curl -X POST {ledger}/control/fail")),
+        ("four times, please", format!("curl -i {host}/ledger")),
+        ("and healed", format!("curl -X POST {ledger}/control/heal")),
+        ("what the filters count", format!("curl -s '{admin}/stats?usedonly&filter=tollgate'")),
+    ];
+    for (what, command) in suggestions {
+        println!("  {}\n    {}", ui::faint(what), ui::typed(command));
+    }
+    println!(
+        "\nEnvoy runs with {}. {} ends all of it.",
+        stage.config.display(),
+        ui::title("Ctrl-C")
+    );
+    Ok(())
+}

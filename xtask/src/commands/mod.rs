@@ -1,0 +1,5 @@
+//! One module a command.
+
+pub(crate) mod build;
+pub(crate) mod demo;
+pub(crate) mod test;

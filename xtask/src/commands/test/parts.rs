@@ -1,0 +1,146 @@
+//! The parts of `cargo xtask test`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tollgate_e2e::envoy::binary;
+use tollgate_e2e::modules::FILTERS;
+
+use super::counts::{Counts, failed_test};
+use crate::cargo::{self, WASM_TARGET, cargo, shown};
+use crate::commands::build;
+use crate::ui;
+
+/// A part that can be run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    /// Formatting, clippy for the host and for wasm, documentation
+    Lint,
+    /// All tests that need no Envoy
+    Unit,
+    /// Builds the filters and tests them in stock Envoy; the demo, too
+    Envoy,
+}
+
+impl Part {
+    /// In the order in which they are run.
+    pub(super) const ALL: [Self; 3] = [Self::Lint, Self::Unit, Self::Envoy];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Envoy => "envoy",
+        }
+    }
+
+    /// Runs it to its end, whatever fails on the way.
+    pub(super) fn run(self) -> Outcome {
+        let start = Instant::now();
+        let mut outcome = Outcome::default();
+        let ran = match self {
+            Self::Lint => lint(&mut outcome),
+            Self::Unit => unit(&mut outcome),
+            Self::Envoy => envoy(&mut outcome),
+        };
+        if let Err(error) = ran {
+            outcome.fail(format!("{}: {error:#}", self.name()));
+        }
+        outcome.time = start.elapsed();
+        outcome
+    }
+}
+
+/// How a part ended.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) counts: Counts,
+    /// What failed, in words.
+    pub(super) failures: Vec<String>,
+    pub(super) time: Duration,
+}
+
+impl Outcome {
+    fn fail(&mut self, what: String) {
+        self.counts += Counts::one(false);
+        self.failures.push(what);
+    }
+
+    /// Runs a command that counts as one check.
+    fn check(&mut self, mut command: Command) {
+        announce(&command);
+        match cargo::run(&mut command) {
+            Ok(()) => self.counts += Counts::one(true),
+            Err(error) => self.fail(format!("{error:#}")),
+        }
+    }
+
+    /// Runs `cargo test`, passes its output on, and adds up the results in it.
+    fn test(&mut self, mut command: Command) -> Result<()> {
+        announce(&command);
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+        let stdout = child.stdout.take().context("no output of cargo")?;
+        let before = self.counts.failed;
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            self.counts += Counts::in_line(&line).unwrap_or_default();
+            self.failures.extend(failed_test(&line).map(str::to_owned));
+        }
+        if !child.wait()?.success() && self.counts.failed == before {
+            self.fail(format!("`{}` did not get to the end", shown(&command)));
+        }
+        Ok(())
+    }
+}
+
+fn announce(command: &Command) {
+    println!("\n{}", ui::typed(format!("$ {}", shown(command))));
+}
+
+fn lint(outcome: &mut Outcome) -> Result<()> {
+    cargo::ensure_component("fmt", "rustfmt")?;
+    cargo::ensure_component("clippy", "clippy")?;
+    cargo::ensure_wasm_target()?;
+    outcome.check(cargo(&["fmt", "--all", "--check"]));
+    outcome.check(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    outcome.check(clippy_for_wasm());
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    outcome.check(doc);
+    Ok(())
+}
+
+fn clippy_for_wasm() -> Command {
+    let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", "tollgate"]);
+    for filter in &FILTERS {
+        clippy.args(["--package", &filter.package()]);
+    }
+    clippy.args(["--", "-D", "warnings"]);
+    clippy
+}
+
+fn unit(outcome: &mut Outcome) -> Result<()> {
+    let exclude = ["--exclude", "tollgate-e2e"];
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    tests.args(exclude);
+    outcome.test(tests)
+}
+
+fn envoy(outcome: &mut Outcome) -> Result<()> {
+    build::run()?;
+    let found = {
+        let _busy = ui::busy("Looking for Envoy, or fetching it once (37 MB)");
+        binary::locate()?
+    };
+    println!("{found}");
+    let mut tests = cargo(&["test", "--package", "tollgate-e2e", "--no-fail-fast"]);
+    // They run in another folder, and shall not look again.
+    tests.env(binary::VARIABLE, std::path::absolute(found.path)?);
+    outcome.test(tests)?;
+    outcome.check(cargo(&["xtask", "demo", "--once"]));
+    Ok(())
+}

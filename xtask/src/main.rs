@@ -1,0 +1,42 @@
+//! `cargo xtask`: builds the filters, shows them at work, tests them.
+
+mod cargo;
+mod commands;
+mod prune;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{build, demo, test};
+
+/// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the filters and writes them to dist/*.wasm
+    Build,
+    /// Builds, starts Envoy with the four filters, and shows what each does to real requests
+    Demo(demo::Arguments),
+    /// Checks the code, runs all tests, and counts them
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Build => build::run().map(|()| ExitCode::SUCCESS),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{} {error:#}", ui::bad("error:"));
+        ExitCode::FAILURE
+    })
+}
