@@ -7,6 +7,7 @@
 //! | [`upstream`] | a service that records what arrives and answers as told |
 //! | [`client`] | HTTP/1.1 and HTTP/2 requests; raw bytes for what no client library would send |
 //! | [`tokens`] | signing keys, their JWKS, and tokens good and bad |
+//! | [`oracle`] | a filter of this project and Envoy's own, side by side |
 //! | [`modules`] | where the built `.wasm` files are |
 //! | [`wait`] | waits for a condition instead of for a time |
 //!
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 pub mod client;
 pub mod envoy;
 pub mod modules;
+pub mod oracle;
 pub mod tokens;
 pub mod upstream;
 pub mod wait;

@@ -7,45 +7,30 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate_e2e::client::raw::{self, RawConnection};
 use tollgate_e2e::client::{self, Connection, Response};
-use tollgate_e2e::envoy::{
-    Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
-};
+use tollgate_e2e::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter};
+use tollgate_e2e::oracle::SideBySide;
 use tollgate_e2e::upstream::Upstream;
 use tollgate_e2e::wait;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// One configuration in two listeners: `ours`, and `native` with Envoy's own filter.
-struct Proxy {
-    envoy: Process,
-    upstream: Upstream,
-}
+const ENVOYS_OWN: (&str, &str) =
+    ("envoy.filters.http.fault", "envoy.extensions.filters.http.fault.v3.HTTPFault");
+
+struct Proxy(SideBySide);
 
 impl Proxy {
     async fn start(configuration: Value, workers: u32) -> Result<Self> {
-        let upstream = Upstream::start().await?;
-        let ours = WasmFilter::new("fault", configuration.clone())?;
-        let native = native_filter(
-            "envoy.filters.http.fault",
-            "envoy.extensions.filters.http.fault.v3.HTTPFault",
-            configuration,
-        );
-        let route = || Route::prefix("/").to("backend");
-        let config = Bootstrap::new()
-            .listener(Listener::new("ours").filter(ours).route(route()))
-            .listener(Listener::new("native").filter(native).route(route()))
-            .cluster(Cluster::new("backend", upstream.address()))
-            .build();
-        Ok(Self { envoy: Process::start(&config, workers).await?, upstream })
+        SideBySide::start("fault", ENVOYS_OWN, configuration, workers).await.map(Self)
     }
 
     async fn get(&self, listener: &str, headers: &[(&str, &str)]) -> Result<Response> {
-        let request = client::get(self.envoy.address(listener)?, "/");
+        let request = client::get(self.0.envoy.address(listener)?, "/");
         headers.iter().fold(request, |request, (n, v)| request.header(n, v)).send().await
     }
 
     async fn stat(&self, name: &str) -> Result<u64> {
-        self.envoy.stats().await?.get(&format!("wasmcustom.tollgate.fault.{name}"))
+        self.0.envoy.stats().await?.get(&format!("wasmcustom.tollgate.fault.{name}"))
     }
 
     async fn until_active(&self, count: u64) -> Result<()> {
@@ -84,7 +69,7 @@ async fn a_fixed_delay_holds_requests_back_and_never_fires_early() -> Result<()>
             assert!(time >= Duration::from_millis(50), "{time:?}");
         }
         assert_eq!(proxy.stat("delays_injected").await?, 10);
-        assert_eq!(proxy.upstream.count(), 10);
+        assert_eq!(proxy.0.upstream.count(), 10);
         proxy.until_active(0).await?;
     }
     Ok(())
@@ -102,10 +87,10 @@ async fn a_fixed_abort_answers_like_envoys_own_filter_and_spares_the_upstream() 
         assert_eq!((answer.status, answer.text().as_str()), (503, "fault filter abort"));
         assert_eq!(answer.header("content-type"), "text/plain");
     }
-    assert_eq!(proxy.upstream.count(), 0);
+    assert_eq!(proxy.0.upstream.count(), 0);
     assert_eq!(proxy.stat("aborts_injected").await?, 1);
     wait::until("both are in the access log", LIMIT, async || {
-        proxy.envoy.access_log().is_ok_and(|log| {
+        proxy.0.envoy.access_log().is_ok_and(|log| {
             log.iter().filter(|entry| entry["details"] == "fault_filter_abort").count() == 2
         })
     })
@@ -168,7 +153,7 @@ async fn many_delays_at_once_all_end_and_none_is_early() -> Result<()> {
     let proxy = Proxy::start(by_header(), 2).await?;
     let mut clients = JoinSet::new();
     for client in 0..300u64 {
-        let address = proxy.envoy.address("ours")?;
+        let address = proxy.0.envoy.address("ours")?;
         let delay = Duration::from_millis(50 + client % 100);
         clients.spawn(async move {
             let request = client::get(address, "/")
@@ -191,14 +176,14 @@ async fn a_client_that_goes_away_during_a_delay_frees_it_at_once() -> Result<()>
     let request = raw::get_request(b"/", &[(b"x-envoy-fault-delay-request", b"3600000")]);
     let mut waiting = Vec::new();
     for _ in 0..20 {
-        let mut connection = RawConnection::open(proxy.envoy.address("ours")?).await?;
+        let mut connection = RawConnection::open(proxy.0.envoy.address("ours")?).await?;
         connection.write(&request).await?;
         waiting.push(connection);
     }
     proxy.until_active(20).await?;
     drop(waiting);
     proxy.until_active(0).await?;
-    assert_eq!(proxy.upstream.count(), 0);
+    assert_eq!(proxy.0.upstream.count(), 0);
     assert_eq!(proxy.get("ours", &[]).await?.status, 200);
     Ok(())
 }
@@ -211,7 +196,7 @@ async fn active_faults_never_exceed_their_maximum_over_two_workers() -> Result<(
     let request = raw::get_request(b"/", &[(b"x-envoy-fault-delay-request", b"3600000")]);
     let mut waiting = Vec::new();
     for count in 1..=3 {
-        let mut connection = RawConnection::open(proxy.envoy.address("ours")?).await?;
+        let mut connection = RawConnection::open(proxy.0.envoy.address("ours")?).await?;
         connection.write(&request).await?;
         waiting.push(connection);
         proxy.until_active(count).await?;

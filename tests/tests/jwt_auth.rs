@@ -4,9 +4,8 @@ use anyhow::Result;
 use hyper::Method;
 use serde_json::{Value, json};
 use tollgate_e2e::client::{self, Connection, Response};
-use tollgate_e2e::envoy::{
-    Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
-};
+use tollgate_e2e::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter};
+use tollgate_e2e::oracle::SideBySide;
 use tollgate_e2e::tokens::{self, SigningKey, ec_key, rsa_key};
 use tollgate_e2e::upstream::Upstream;
 
@@ -14,32 +13,20 @@ const ISSUER: &str = "https://issuer.example";
 /// The default clock skew.
 const SKEW: u64 = 60;
 
-/// One configuration in two listeners: `ours`, and `native` with Envoy's own filter.
-struct Proxy {
-    envoy: Process,
-    upstream: Upstream,
-}
+const ENVOYS_OWN: (&str, &str) = (
+    "envoy.filters.http.jwt_authn",
+    "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+);
+
+struct Proxy(SideBySide);
 
 impl Proxy {
     async fn start(configuration: Value, workers: u32) -> Result<Self> {
-        let upstream = Upstream::start().await?;
-        let ours = WasmFilter::new("jwt-auth", configuration.clone())?;
-        let native = native_filter(
-            "envoy.filters.http.jwt_authn",
-            "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-            configuration,
-        );
-        let route = || Route::prefix("/").to("backend");
-        let config = Bootstrap::new()
-            .listener(Listener::new("ours").filter(ours).route(route()))
-            .listener(Listener::new("native").filter(native).route(route()))
-            .cluster(Cluster::new("backend", upstream.address()))
-            .build();
-        Ok(Self { envoy: Process::start(&config, workers).await?, upstream })
+        SideBySide::start("jwt-auth", ENVOYS_OWN, configuration, workers).await.map(Self)
     }
 
     async fn get(&self, listener: &str, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
-        let address = self.envoy.address(listener)?;
+        let address = self.0.envoy.address(listener)?;
         // One name for both, so that what is said about the host can be compared.
         let request = client::get(address, path).header("host", "service.example");
         headers.iter().fold(request, |request, (n, v)| request.header(n, v)).send().await
@@ -50,14 +37,14 @@ impl Proxy {
     }
 
     async fn stat(&self, name: &str) -> Result<u64> {
-        self.envoy.stats().await?.get(&format!("wasmcustom.tollgate.jwt_auth.{name}"))
+        self.0.envoy.stats().await?.get(&format!("wasmcustom.tollgate.jwt_auth.{name}"))
     }
 
     /// What client and upstream see of a request, at one of the listeners.
     async fn seen(&self, listener: &str, path: &str, headers: &[(&str, &str)]) -> Result<Seen> {
-        self.upstream.forget();
+        self.0.upstream.forget();
         let answer = self.get(listener, path, headers).await?;
-        let upstream = self.upstream.requests().first().map(|request| {
+        let upstream = self.0.upstream.requests().first().map(|request| {
             ["authorization", "x-sub", "x-groups", "x-payload", "x-n"].map(|name| {
                 let values = request.header(name);
                 values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
@@ -129,7 +116,7 @@ async fn a_good_token_lets_in_and_tells_the_upstream_who_calls() -> Result<()> {
         for key in [rsa_key(), ec_key()] {
             let token = key.sign(&claims(json!({ "sub": key.kid() })));
             assert_eq!(proxy.get_with(&token).await?.status, 200);
-            let request = proxy.upstream.last()?;
+            let request = proxy.0.upstream.last()?;
             assert_eq!(request.header("x-sub"), [key.kid().as_bytes()]);
             assert!(request.header("authorization").is_empty(), "`forward` is false");
         }
@@ -292,7 +279,7 @@ async fn a_rule_is_not_passed_by_by_a_query_a_fragment_or_another_method() -> Re
     }
     for method in [Method::HEAD, Method::OPTIONS, Method::DELETE, Method::from_bytes(b"PROPFIND")?]
     {
-        let request = client::request(method.clone(), proxy.envoy.address("ours")?, "/private");
+        let request = client::request(method.clone(), proxy.0.envoy.address("ours")?, "/private");
         assert_eq!(request.send().await?.status, 401, "{method}");
     }
     Ok(())
@@ -333,8 +320,12 @@ async fn no_part_of_a_token_reaches_log_or_answer() -> Result<()> {
     let bad = tokens::tampered(&token);
     let answer = proxy.get_with(&bad).await?;
     assert_eq!(answer.status, 401);
-    let said =
-        format!("{} {} {}", proxy.envoy.logs()?, answer.text(), answer.header("www-authenticate"));
+    let said = format!(
+        "{} {} {}",
+        proxy.0.envoy.logs()?,
+        answer.text(),
+        answer.header("www-authenticate")
+    );
     for section in bad.split('.') {
         assert!(!said.contains(section));
     }
