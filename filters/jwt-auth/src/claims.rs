@@ -45,9 +45,7 @@ fn number_text(number: &Number) -> String {
         Some(value) if number.is_f64() => match value {
             // Not `-0`.
             0.0 => "0".to_owned(),
-            LEAST..TOO_LARGE if value.fract() == 0.0 => {
-                format!("{value:.0}")
-            }
+            LEAST..TOO_LARGE if value.fract() == 0.0 => format!("{value:.0}"),
             _ => format!("{value:.6}"),
         },
         _ => number.to_string(),

@@ -1,24 +1,23 @@
 //! Signatures: the host first, the module where the host cannot.
 //!
 //! Envoy's `verify_signature` is 13 to 60 times faster than the same in WebAssembly. It is put
-//! behind the [`CryptoProvider`] of `jsonwebtoken`: a host that lacks the function, or fails, is
-//! replaced by that crate's own RustCrypto provider, and is never taken for a yes.
+//! behind the [`CryptoProvider`] of `jsonwebtoken`. Where the host lacks the function, or fails, the
+//! module verifies by itself ([`crate::fallback`]); a failure is never taken for a yes.
+//!
+//! The provider is not installed as the default of the process: `jsonwebtoken` falls back to its own
+//! default silently, and that one would bring everything that signs into the module.
 
 use crate::der;
+use crate::fallback;
 use crate::token::Token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils, rust_crypto};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use std::borrow::Cow;
 use tollgate::signature::Hash;
-
-/// How the module itself verifies. A constant, so that the rest of RustCrypto's provider, which
-/// signs and decodes private keys, does not get into the module.
-pub(crate) const IN_MODULE: fn(&Algorithm, &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> =
-    rust_crypto::DEFAULT_PROVIDER.verifier_factory;
 
 /// Asks the host first. Verifies only: it signs nothing and makes no thumbprints.
 static HOST_FIRST: CryptoProvider = CryptoProvider {
@@ -33,20 +32,6 @@ pub fn verify(token: &Token<'_>, key: &DecodingKey) -> bool {
     let Ok(signature) = URL_SAFE_NO_PAD.decode(token.signature()) else { return false };
     match (HOST_FIRST.verifier_factory)(&token.algorithm(), key) {
         Ok(verifier) => verifier.verify(token.signed(), &signature).is_ok(),
-        Err(_) => false,
-    }
-}
-
-/// What the module itself says about a signature (of an ECDSA one: r‖s).
-#[must_use]
-pub fn verify_in_module(
-    algorithm: Algorithm,
-    key: &DecodingKey,
-    signature: &[u8],
-    message: &[u8],
-) -> bool {
-    match IN_MODULE(&algorithm, key) {
-        Ok(verifier) => verifier.verify(message, &signature.to_vec()).is_ok(),
         Err(_) => false,
     }
 }
@@ -91,7 +76,7 @@ impl Verifier<Vec<u8>> for HostFirst {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
         let Self { algorithm, key } = self;
         let genuine = verify_by_host(*algorithm, key, signature, message)
-            .unwrap_or_else(|| verify_in_module(*algorithm, key, signature, message));
+            .unwrap_or_else(|| fallback::verify(*algorithm, key, signature, message));
         if genuine { Ok(()) } else { Err(signature::Error::new()) }
     }
 }

@@ -1,7 +1,8 @@
 //! Origin authentication with JSON Web Tokens, as a filter for Envoy; see the README for its use.
 //!
-//! The modules up to [`authenticator`] are pure: bytes and numbers in, decisions out. [`crypto`]
-//! asks the host; the filter itself is the thin adapter in this file.
+//! All modules are pure, bytes and numbers in and decisions out, except [`crypto`] and [`self_test`],
+//! which ask the host to verify. [`authenticator`] decides; the filter itself is the thin adapter in
+//! this file.
 #![forbid(unsafe_code)]
 
 pub mod authenticator;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod crypto;
 pub mod der;
 pub mod extract;
+pub mod fallback;
 pub mod keys;
 pub mod output;
 pub mod provider;

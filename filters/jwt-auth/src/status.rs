@@ -6,11 +6,11 @@
 
 /// Defines [`Failure`] from a table of names, counters and messages.
 macro_rules! failures {
-    ($($(#[$note:meta])* $name:ident, $counter:literal, $message:literal;)*) => {
+    ($($name:ident, $counter:literal, $message:literal;)*) => {
         /// Why a request is denied.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Failure {
-            $(#[doc = $message] $(#[$note])* $name,)*
+            $(#[doc = concat!("`", $message, "`")] $name,)*
         }
 
         impl Failure {

@@ -1,0 +1,113 @@
+//! What is read from a configuration, and what is refused.
+
+use super::*;
+
+fn refusal(change: impl FnOnce(&mut Value)) -> ConfigError {
+    let mut config = config();
+    change(&mut config);
+    compile(&config).unwrap_err()
+}
+
+#[test]
+fn the_output_headers_of_all_providers_are_known_in_lower_case() {
+    let mut config = config();
+    config["providers"]["other"] = json!({
+        "local_jwks": jwks(&[ec_jwk()]),
+        "claim_to_headers": [
+            {"header_name": "X-Sub", "claim_name": "sub"},
+            {"header_name": "X-Other", "claim_name": "o"},
+        ],
+    });
+    let authenticator = compile(&config).unwrap();
+    let headers: Vec<_> = authenticator.output_headers().collect();
+    assert_eq!(headers, ["x-deep", "x-other", "x-payload", "x-sub"]);
+}
+
+#[test]
+fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
+    for (error, path) in [
+        (refusal(|c| c["providers"] = json!({})), "providers"),
+        (refusal(|c| c["provider"] = json!({})), "provider"),
+        (refusal(|c| c["requirement_map"] = json!({})), "requirement_map"),
+        (
+            refusal(|c| c["providers"]["main"]["remote_jwks"] = json!({})),
+            "providers.main.remote_jwks",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["from_params"] = json!([])),
+            "providers.main.from_params",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["clock_skew_seconds"] = json!(-1)),
+            "providers.main.clock_skew_seconds",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["local_jwks"] = json!({})),
+            "providers.main.local_jwks.inline_string",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["local_jwks"]["filename"] = json!("/keys")),
+            "providers.main.local_jwks.filename",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["local_jwks"]["inline_string"] = json!("{")),
+            "providers.main.local_jwks.inline_string",
+        ),
+        (
+            refusal(|c| {
+                c["providers"]["main"]["claim_to_headers"][1]["header_name"] = json!("X-Sub")
+            }),
+            "providers.main.claim_to_headers[1].header_name",
+        ),
+        (
+            refusal(|c| c["rules"][1]["requires"]["provider_name"] = json!("x")),
+            "rules[1].requires.provider_name",
+        ),
+        (refusal(|c| c["rules"][1]["requires"] = json!({})), "rules[1].requires.provider_name"),
+        (
+            refusal(|c| c["rules"][1]["requires"]["requires_any"] = json!({})),
+            "rules[1].requires.requires_any",
+        ),
+        (refusal(|c| c["rules"][0]["match"] = json!({})), "rules[0].match"),
+        (refusal(|c| c["rules"][0]["match"]["path"] = json!("/x")), "rules[0].match"),
+        (
+            refusal(|c| c["rules"][0]["match"]["safe_regex"] = json!({})),
+            "rules[0].match.safe_regex",
+        ),
+        (refusal(|c| c["rules"][0]["match"]["prefix"] = json!("api")), "rules[0].match.prefix"),
+        (refusal(|c| c["rules"][1]["match"]["path"] = json!("/x?y")), "rules[1].match.path"),
+        (refusal(|c| c["rules"][1]["match"]["path"] = json!("")), "rules[1].match.path"),
+    ] {
+        assert_eq!(error.path, path, "{error}");
+        assert!(!error.found.is_empty() && !error.allowed.is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_providers_there_are() {
+    let error = refusal(|c| c["rules"][1]["requires"]["provider_name"] = json!("mian"));
+    assert_eq!(
+        error.to_string(),
+        r#"`rules[1].requires.provider_name`: found "mian", allowed: "main""#
+    );
+}
+
+#[test]
+fn every_field_is_read_in_both_spellings() {
+    let camel = json!({
+        "providers": {"p": {
+            "localJwks": {"inlineString": json!({"keys": [ec_jwk()]}).to_string()},
+            "clockSkewSeconds": 5,
+            "requireExpiration": true,
+            "claimToHeaders": [{"headerName": "x-sub", "claimName": "sub"}],
+            "forwardPayloadHeader": "x-payload",
+            "padForwardPayloadHeader": true,
+        }},
+        "rules": [{"match": {"prefix": ""}, "requires": {"providerName": "p"}}],
+        "bypassCorsPreflight": true,
+        "stripFailureResponse": true,
+    });
+    let authenticator = compile(&camel).unwrap();
+    assert!(authenticator.has_rules());
+    assert_eq!(authenticator.output_headers().collect::<Vec<_>>(), ["x-payload", "x-sub"]);
+}
