@@ -377,7 +377,10 @@ async fn the_traffic_policy_of_a_destination_rule_works_as_it_is_in_a_struct() -
     assert_eq!(proxy.get("/").await?.header("retry-after"), "180");
     let logs = proxy.envoy.logs()?;
     for field in ["maxRequestsPerConnection", "maxEjectionPercent"] {
-        assert!(logs.contains(&format!("{field} has no effect in a filter")), "{field}");
+        assert!(
+            logs.contains(&format!("{field} has no effect: a filter cannot enforce it")),
+            "{field}"
+        );
     }
     Ok(())
 }
@@ -398,5 +401,114 @@ async fn a_request_without_a_route_is_none_of_its_business() -> Result<()> {
     }
     let stats = envoy.stats().await?;
     assert_eq!(stats.get("wasmcustom.tollgate.circuit_breaker.failures")?, 0);
+    Ok(())
+}
+
+/// Two listeners whose breakers do not share their state, only the gauges that show it.
+#[tokio::test]
+async fn breakers_with_different_vm_ids_do_not_switch_each_other_off() -> Result<()> {
+    let upstream = Upstream::start().await?;
+    upstream.respond(|request| match request.path.as_str() {
+        "/error" => Answer::status(500),
+        _ => Answer::status(200),
+    });
+    let listener = |name: &str| {
+        let filter = WasmFilter::new("circuit-breaker", detecting())?.named(name);
+        anyhow::Ok(Listener::new(name).filter(filter).route(Route::prefix("/").to("backend")))
+    };
+    let config = Bootstrap::new()
+        .listener(listener("one")?)
+        .listener(listener("two")?)
+        .cluster(Cluster::new("backend", upstream.address()))
+        .build();
+    let envoy = Process::start(&config, 1).await?;
+    let get = async |name: &str, path: &str| client::get(envoy.address(name)?, path).send().await;
+
+    for _ in 0..3 {
+        get("one", "/error").await?;
+    }
+    assert_eq!(get("two", "/").await?.status, 200, "its own breaker is closed");
+    // Whatever the second one made of the gauges, failures bring the first one back.
+    for _ in 0..4 {
+        get("one", "/error").await?;
+    }
+    assert_eq!(get("one", "/error").await?.text(), "circuit breaker open");
+    tokio::time::sleep(OPEN_TIME).await;
+    assert_eq!(get("one", "/").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn clusters_whose_names_look_alike_in_metrics_share_one_breaker() -> Result<()> {
+    let upstream = Upstream::start().await?;
+    upstream.respond(|_| Answer::status(500));
+    let filter = WasmFilter::new("circuit-breaker", detecting())?;
+    let config = Bootstrap::new()
+        .listener(
+            Listener::new("ingress")
+                .filter(filter)
+                .route(Route::prefix("/dot").to("a.b"))
+                .route(Route::prefix("/").to("a_b")),
+        )
+        .cluster(Cluster::new("a.b", upstream.address()))
+        .cluster(Cluster::new("a_b", upstream.address()))
+        .build();
+    let envoy = Process::start(&config, 1).await?;
+    for path in ["/dot", "/", "/dot"] {
+        assert_eq!(client::get(envoy.address("ingress")?, path).send().await?.status, 500);
+    }
+    for path in ["/dot", "/"] {
+        let refused = client::get(envoy.address("ingress")?, path).send().await?;
+        assert_eq!(refused.text(), "circuit breaker open", "{path}");
+    }
+    Ok(())
+}
+
+/// The order of filters that the README recommends: a version that fails must not shut off the other.
+#[tokio::test]
+async fn behind_canary_it_watches_the_version_that_was_chosen() -> Result<()> {
+    let (stable, canary) = (Upstream::start().await?, Upstream::start().await?);
+    canary.respond(|_| Answer::status(500));
+    let rules = json!({
+        "flag": "app",
+        "routing_header": "x-variant",
+        "variants": ["v1", "v2"],
+        "default_variant": "v1",
+        "rules": [{
+            "name": "flag",
+            "match": { "cookies": [{ "name": "flag", "exact": "on" }] },
+            "variant": "v2",
+        }],
+    });
+    let cors = native_filter(
+        "envoy.filters.http.cors",
+        "envoy.extensions.filters.http.cors.v3.Cors",
+        json!({}),
+    );
+    let config = Bootstrap::new()
+        .listener(
+            Listener::new("ingress")
+                .filter(WasmFilter::new("canary", rules)?)
+                .filter(cors)
+                .filter(WasmFilter::new("circuit-breaker", detecting())?)
+                .route(Route::prefix("/").header("x-variant", "v2").to("v2"))
+                .route(Route::prefix("/").to("v1")),
+        )
+        .cluster(Cluster::new("v1", stable.address()))
+        .cluster(Cluster::new("v2", canary.address()))
+        .build();
+    let envoy = Process::start(&config, 2).await?;
+    let get = async |cookie: &str| {
+        client::get(envoy.address("ingress")?, "/").header("cookie", cookie).send().await
+    };
+    for _ in 0..3 {
+        assert_eq!(get("flag=on").await?.status, 500);
+    }
+    assert_eq!(get("flag=on").await?.text(), "circuit breaker open");
+    assert_eq!(get("flag=off").await?.status, 200);
+    let stats = envoy.stats().await?;
+    let state =
+        |cluster| stats.get(&format!("wasmcustom.tollgate.circuit_breaker.{cluster}.state"));
+    assert_eq!((state("v1")?, state("v2")?), (0, 2));
     Ok(())
 }

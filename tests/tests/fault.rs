@@ -35,7 +35,7 @@ impl Proxy {
 
     async fn until_active(&self, count: u64) -> Result<()> {
         wait::until(&format!("{count} faults are active"), LIMIT, async || {
-            self.stat("active_faults").await.is_ok_and(|value| value == count)
+            self.stat("fault.active_faults").await.is_ok_and(|value| value == count)
         })
         .await
     }
@@ -230,5 +230,35 @@ async fn istios_spelling_aborts_its_share_of_requests() -> Result<()> {
     }
     // Five standard deviations to either side.
     assert!((420..=580).contains(&aborted), "{aborted}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_configuration_has_a_maximum_of_its_own() -> Result<()> {
+    let upstream = Upstream::start().await?;
+    let listener = |name: &str, maximum: u32| {
+        let mut configuration = by_header();
+        configuration["max_active_faults"] = json!(maximum);
+        let filter = WasmFilter::new("fault", configuration)?.named(name);
+        anyhow::Ok(Listener::new(name).filter(filter).route(Route::prefix("/").to("backend")))
+    };
+    let config = Bootstrap::new()
+        .listener(listener("one", 1)?)
+        .listener(listener("many", 100)?)
+        .cluster(Cluster::new("backend", upstream.address()))
+        .build();
+    let envoy = Process::start(&config, 1).await?;
+    let mut waiting = RawConnection::open(envoy.address("many")?).await?;
+    let forever = [(&b"x-envoy-fault-delay-request"[..], &b"3600000"[..])];
+    waiting.write(raw::get_request(b"/", &forever)).await?;
+    let active = "wasmcustom.tollgate.fault.many.active_faults";
+    wait::until("the other one is active", LIMIT, async || {
+        envoy.gauge(active).await.is_ok_and(|value| value == 1)
+    })
+    .await?;
+    let delayed =
+        client::get(envoy.address("one")?, "/").header("x-envoy-fault-delay-request", "30");
+    let (_, time) = timed(delayed.send()).await?;
+    assert!(time >= Duration::from_millis(30), "{time:?}");
     Ok(())
 }

@@ -59,9 +59,10 @@ impl HttpFilter for Canary {
         request.state = Some(decision);
 
         let (name, variant) = (&self.rollout.routing_header, self.rollout.variant(decision));
-        // Removed first: if the host refuses to write ours, none is there, and not the client's.
-        request.headers_mut().remove(name)?;
+        // If the host refuses one of the two, the other still keeps the client's from the upstream.
+        let removed = request.headers_mut().remove(name);
         request.headers_mut().set(name, variant)?;
+        removed?;
         request.clear_route_cache()?;
         Ok(Flow::Continue)
     }

@@ -1,6 +1,6 @@
 //! What the filter counts: `tollgate.canary.<flag>.<variant>.<reason>.decisions`.
 
-use tollgate::metrics::Counter;
+use tollgate::metrics::{Counter, segment};
 use tollgate::prelude::{Result, Setup};
 
 use crate::decision::{Decision, Reason};
@@ -41,10 +41,4 @@ impl Decisions {
             self.cookies_truncated.increment();
         }
     }
-}
-
-/// A name as one segment of a metric's: Envoy's segments end at dots, and other systems' names hold
-/// little else than letters.
-fn segment(name: &str) -> String {
-    name.replace(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), "_")
 }

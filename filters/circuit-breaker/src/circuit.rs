@@ -8,7 +8,7 @@ use crate::state::{FORMAT, Kind, Policy, ProbeId, Refusal, State};
 use std::rc::Rc;
 use std::time::Duration;
 use tollgate::Result;
-use tollgate::metrics::{Counter, Gauge, Metrics};
+use tollgate::metrics::{self, Counter, Gauge, Metrics};
 use tollgate::shared::{Reservation, SharedCell, SharedGauge, Update};
 use tollgate::time::Instant;
 
@@ -43,9 +43,7 @@ struct Stats {
 
 impl Stats {
     /// Names are Envoy's where it has one for the same thing.
-    fn define(metrics: Metrics, name: &str) -> Result<Self> {
-        // A dot separates the parts of a stat's name, so it cannot be in one.
-        let key = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
+    fn define(metrics: Metrics, key: &str) -> Result<Self> {
         let counter = |stat: &str| metrics.counter(&format!("{key}.{stat}"));
         let gauge = |stat: &str| metrics.gauge(&format!("{key}.{stat}"));
         Ok(Self {
@@ -98,12 +96,12 @@ impl Circuit {
         (policy, detectors, limit): (Policy, Option<Detectors>, u64),
         metrics: Metrics,
     ) -> Result<Self> {
-        let cell = SharedCell::new(format!("tollgate.circuit_breaker.{name}"), FORMAT);
-        let stats = Stats::define(metrics, &name)?;
+        // State and gauges belong together, so both go by the same name.
+        let key = metrics::segment(&name);
+        let cell = SharedCell::new(format!("tollgate.circuit_breaker.{key}"), FORMAT);
+        let stats = Stats::define(metrics, &key)?;
         let circuit = Self { name, policy, detectors, limit, cell, stats };
-        if let Some(state) = circuit.cell.get()? {
-            circuit.publish(state.kind())?;
-        }
+        circuit.publish_stored()?;
         Ok(circuit)
     }
 
@@ -113,6 +111,8 @@ impl Circuit {
     ///
     /// When the host fails.
     pub fn admit(self: &Rc<Self>) -> Result<Result<Permit, Rejection>> {
+        // Before the state is looked at: who finds it closed has a generation that ends with it.
+        let generation = self.stats.opened.value()?;
         let probe = match self.pass()? {
             Ok(probe) => probe,
             Err(rejection) => {
@@ -123,7 +123,7 @@ impl Circuit {
         match self.stats.in_flight.reserve(self.limit) {
             Ok(Some(in_flight)) => Ok(Ok(Permit {
                 circuit: Rc::clone(self),
-                generation: self.stats.opened.value()?,
+                generation,
                 probe,
                 _in_flight: in_flight,
             })),
@@ -200,19 +200,25 @@ impl Circuit {
         let update = self
             .cell
             .update(|state| state.unwrap_or_else(|| State::new(now)).trip(&self.policy, now))?;
-        let Update::Stored(state) = update else { return Ok(()) };
+        let Update::Stored(state) = update else { return self.publish_stored() };
         match trip {
             Trip::Consecutive5xx(_) => self.stats.ejections_5xx.increment(),
             Trip::ConsecutiveGateway(_) => self.stats.ejections_gateway.increment(),
         }
+        self.transition(Kind::Closed, &state, format_args!("after {trip}"))?;
+        // In this order: who reads the new generation finds the state published, and answers to
+        // requests of the old one do not count towards the next streak.
         self.stats.opened.increment();
-        self.transition(Kind::Closed, &state, format_args!("after {trip}"))
+        self.end_streak()
     }
 
     /// A probe was answered.
     fn judge_probe(&self, probe: ProbeId, outcome: Outcome) -> Result<()> {
         let now = Instant::now()?;
         let failed = matches!(outcome, Outcome::ServerError | Outcome::GatewayError);
+        if outcome == Outcome::Success {
+            self.end_streak()?;
+        }
         let update = self.cell.update(|state| {
             let state = state.unwrap_or_else(|| State::new(now));
             match outcome {
@@ -221,13 +227,14 @@ impl Circuit {
                 _ => state.probe_failed(probe, &self.policy, now),
             }
         })?;
-        let Update::Stored(state) = update else { return Ok(()) };
+        let Update::Stored(state) = update else { return self.publish_stored() };
+        let why = if failed { "a probe failed" } else { "a probe succeeded" };
+        self.transition(Kind::HalfOpen, &state, format_args!("{why}"))?;
         if failed {
             self.stats.probe_failures.increment();
             self.stats.opened.increment();
         }
-        let why = if failed { "a probe failed" } else { "a probe succeeded" };
-        self.transition(Kind::HalfOpen, &state, format_args!("{why}"))
+        Ok(())
     }
 
     /// Gives back the place of a probe that got no answer.
@@ -246,9 +253,6 @@ impl Circuit {
         if from == to {
             return Ok(());
         }
-        if to == Kind::Closed {
-            self.end_streak()?;
-        }
         self.publish(to)?;
         match state.open_until() {
             Some(until) => tollgate::info!(
@@ -261,6 +265,14 @@ impl Circuit {
             }
         }
         Ok(())
+    }
+
+    /// Brings the gauges in line with the state, whatever put them out of it.
+    fn publish_stored(&self) -> Result<()> {
+        match self.cell.get()? {
+            Some(state) => self.publish(state.kind()),
+            None => Ok(()),
+        }
     }
 
     /// Writes the state to the gauges, and again until they show what shared data holds: two workers

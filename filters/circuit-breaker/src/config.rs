@@ -91,7 +91,7 @@ struct OutlierDetection {
     max_ejection_percent: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Breaker {
     #[serde(default)]
@@ -100,13 +100,13 @@ struct Breaker {
     half_open: HalfOpen,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Open {
     max: Option<Duration>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HalfOpen {
     #[serde(alias = "maxProbes")]
@@ -126,7 +126,7 @@ pub struct Settings {
     pub detectors: Option<Detectors>,
     /// How it closes again.
     pub policy: Policy,
-    /// Fields that were given and that a filter cannot enforce, with where to set them instead.
+    /// Fields that were given and do nothing, each with why or what to do.
     pub without_effect: Vec<(&'static str, &'static str)>,
 }
 
@@ -151,7 +151,7 @@ impl Config {
         let Key::Cluster = self.key;
         let breaker = self.breaker.clone();
         let (pool, outlier) = self.traffic_policy()?;
-        let without_effect = without_effect(pool.as_ref(), outlier.as_ref());
+        let without_effect = without_effect(pool.as_ref(), outlier.as_ref(), &breaker);
         Ok(Settings {
             limit: pool
                 .map_or(Ok(u64::MAX), |(path, pool)| pool.limit().map_err(|e| e.at(path)))?,
@@ -287,31 +287,53 @@ fn positive(
     }
 }
 
-/// What a filter cannot enforce: it sees neither hosts nor upstream connections nor retries.
+/// What does nothing: half a limit, and what a filter cannot enforce, which sees neither hosts nor
+/// upstream connections nor retries.
 fn without_effect(
     pool: Option<&(&'static str, ConnectionPool)>,
     outlier: Option<&(&'static str, OutlierDetection)>,
+    breaker: &Breaker,
 ) -> Vec<(&'static str, &'static str)> {
     let http = pool.map(|(_, pool)| &pool.http);
+    let connections = pool.is_some_and(|(_, pool)| pool.tcp.max_connections.is_some());
+    let pending = http.is_some_and(|http| http.http1_max_pending_requests.is_some());
+    let requests = http.is_some_and(|http| http.http2_max_requests.is_some());
     [
+        (
+            connections && !pending && !requests,
+            "maxConnections",
+            "any number of requests may wait for a connection; give http1MaxPendingRequests or \
+             http2MaxRequests too",
+        ),
+        (
+            pending && !connections,
+            "http1MaxPendingRequests",
+            "no request has to wait for a connection; give maxConnections too",
+        ),
+        (
+            outlier.is_none() && *breaker != Breaker::default(),
+            "breaker",
+            "nothing opens it; give outlierDetection too",
+        ),
         (
             http.is_some_and(|http| http.max_requests_per_connection.is_some()),
             "maxRequestsPerConnection",
-            "the cluster's common_http_protocol_options.max_requests_per_connection",
+            "a filter cannot enforce it; set the cluster's \
+             common_http_protocol_options.max_requests_per_connection",
         ),
         (
             http.is_some_and(|http| http.max_retries.is_some()),
             "maxRetries",
-            "the cluster's circuit_breakers.thresholds.max_retries",
+            "a filter cannot enforce it; set the cluster's circuit_breakers.thresholds.max_retries",
         ),
         (
             outlier.is_some_and(|(_, outlier)| outlier.max_ejection_percent.is_some()),
             "maxEjectionPercent",
-            "the cluster's outlier_detection.max_ejection_percent",
+            "a filter cannot enforce it; set the cluster's outlier_detection.max_ejection_percent",
         ),
     ]
     .into_iter()
-    .filter_map(|(given, field, instead)| given.then_some((field, instead)))
+    .filter_map(|(given, field, reason)| given.then_some((field, reason)))
     .collect()
 }
 

@@ -36,19 +36,18 @@ impl Outcome {
     }
 }
 
-/// The details that Envoy's router sets when it gives up on an upstream
-/// (`source/common/stream_info/stream_info_utility` and `router.cc`).
+/// The details that Envoy's router sets when it gives up on an upstream before an answer began
+/// (`ResponseCodeDetailValues` in `envoy/stream_info/stream_info.h`).
 fn is_failure_to_reach(details: &[u8]) -> bool {
-    const TIMEOUTS: [&[u8]; 3] =
-        [b"response_timeout", b"upstream_response_timeout", b"upstream_per_try_timeout"];
-    const RESETS: [&[u8]; 3] = [
-        b"upstream_reset_before_response_started{",
-        b"upstream_reset_after_response_started{",
-        b"early_upstream_reset",
+    const TIMEOUTS: [&[u8]; 4] = [
+        b"response_timeout",
+        b"upstream_per_try_timeout",
+        b"upstream_per_try_idle_timeout",
+        b"upstream_max_stream_duration_reached",
     ];
+    const RESET: &[u8] = b"upstream_reset_before_response_started{";
     const OVERFLOW: &[u8] = b"upstream_reset_before_response_started{overflow";
-    TIMEOUTS.contains(&details)
-        || (RESETS.iter().any(|reset| details.starts_with(reset)) && !details.starts_with(OVERFLOW))
+    TIMEOUTS.contains(&details) || (details.starts_with(RESET) && !details.starts_with(OVERFLOW))
 }
 
 /// How many failures in a row open the breaker. At least one is set.
@@ -126,10 +125,10 @@ mod tests {
         for details in [
             "upstream_reset_before_response_started{connection_failure}",
             "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
-            "upstream_reset_after_response_started{connection_termination}",
-            "upstream_response_timeout",
             "response_timeout",
             "upstream_per_try_timeout",
+            "upstream_per_try_idle_timeout",
+            "upstream_max_stream_duration_reached",
         ] {
             let outcome = Outcome::classify(503, details.as_bytes());
             assert_eq!(outcome, Outcome::GatewayError, "{details}");

@@ -47,10 +47,8 @@ impl HttpFilter for CircuitBreaker {
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
         let settings = config.compile()?;
-        for (field, instead) in &settings.without_effect {
-            tollgate::warn!(
-                "tollgate circuit_breaker: {field} has no effect in a filter; set {instead} beside it"
-            );
+        for (field, reason) in &settings.without_effect {
+            tollgate::warn!("tollgate circuit_breaker: {field} has no effect: {reason}");
         }
         Ok(Self {
             settings,

@@ -41,7 +41,8 @@ impl HttpFilter for Fault {
         Ok(Self {
             settings: config.compile()?,
             random: setup.random(),
-            active_faults: setup.shared_gauge("active_faults")?,
+            // A count for each configuration, since each has a maximum of its own.
+            active_faults: setup.shared_gauge(&format!("{}.active_faults", setup.plugin_name()))?,
             delays_injected: setup.counter("delays_injected")?,
             aborts_injected: setup.counter("aborts_injected")?,
             faults_overflow: setup.counter("faults_overflow")?,

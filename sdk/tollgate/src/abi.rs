@@ -311,6 +311,14 @@ mod module {
         }
     }
 
+    /// As [`check`], for WASI, whose codes mean other things.
+    fn check_wasi(call: &'static str, errno: u32) -> Result<()> {
+        match errno {
+            0 => Ok(()),
+            errno => Err(HostError::new(call, Status::Other(errno))),
+        }
+    }
+
     /// Runs a call that returns bytes, and takes over the memory the host had the module allocate.
     fn bytes(
         call: &'static str,
@@ -358,7 +366,7 @@ mod module {
 
     pub(crate) fn monotonic_nanoseconds() -> Result<u64> {
         let mut time = 0;
-        check("clock_time_get", unsafe {
+        check_wasi("clock_time_get", unsafe {
             imports::clock_time_get(CLOCK_MONOTONIC, 1, &raw mut time)
         })?;
         Ok(time)
@@ -366,7 +374,7 @@ mod module {
 
     pub(crate) fn random_seed() -> Result<u64> {
         let mut seed = [0u8; 8];
-        check("random_get", unsafe { imports::random_get(seed.as_mut_ptr(), seed.len()) })?;
+        check_wasi("random_get", unsafe { imports::random_get(seed.as_mut_ptr(), seed.len()) })?;
         Ok(u64::from_le_bytes(seed))
     }
 

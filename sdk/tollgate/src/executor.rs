@@ -34,8 +34,9 @@ struct Executor {
     timers: RefCell<HashMap<u32, Timers>>,
 }
 
-/// A future that waits, and the stream on whose behalf it does.
+/// A future that waits, and the stream of the plugin on whose behalf it does.
 struct Task {
+    root: u32,
     stream: u32,
     future: TaskFuture,
 }
@@ -106,10 +107,15 @@ pub(crate) fn poll_first<F: Future>(mut future: Pin<Box<F>>) -> First<F> {
 impl<F: Future + 'static> Waiting<F> {
     /// Hands the future over; `finish` gets its output, in a callback of the host in which `stream`
     /// is the effective context. Returns the number for [`cancel`].
-    pub(crate) fn park(self, stream: u32, finish: impl FnOnce(F::Output) + 'static) -> u64 {
+    pub(crate) fn park(
+        self,
+        root: u32,
+        stream: u32,
+        finish: impl FnOnce(F::Output) + 'static,
+    ) -> u64 {
         let future = Box::pin(async move { finish(self.future.await) });
         EXECUTOR.with(|executor| {
-            executor.tasks.borrow_mut().insert(self.id, Task { stream, future });
+            executor.tasks.borrow_mut().insert(self.id, Task { root, stream, future });
         });
         self.id
     }
@@ -122,7 +128,7 @@ pub(crate) fn cancel(id: u64) {
 }
 
 /// Polls what was woken, and sets the tick of `root` for the next sleep. To be called last in every
-/// callback.
+/// callback that polls.
 pub(crate) fn settle(root: u32) {
     EXECUTOR.with(|executor| {
         executor.run();
@@ -188,7 +194,10 @@ impl Executor {
         }
         let waker = Waker::from(waker);
         if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            let root = task.root;
             self.tasks.borrow_mut().insert(id, task);
+            // It may sleep now, and be another plugin's than the one whose callback this is.
+            self.set_tick(root);
         }
     }
 
@@ -239,13 +248,17 @@ impl Timers {
             self.tick = Tick::Off;
             return was_on.then_some(0);
         };
-        if let Tick::Every { period, due } = self.tick
-            && (due <= next || period == 1)
-            // Not much earlier than needed either: an idle tick costs a callback.
-            && (period == 1 || next.since(due) < milliseconds(1))
-        {
+        let Tick::Every { due, .. } = self.tick else { return self.start_tick(next) };
+        // Not set again for less than a millisecond: every callback comes by here, and a tick that is
+        // put off each time would never come.
+        if due.since(next) < milliseconds(1) && next.since(due) < milliseconds(1) {
             return None;
         }
+        let soonest = Instant::now().ok()?.after(milliseconds(1));
+        if due > next && due <= soonest { None } else { self.start_tick(next) }
+    }
+
+    fn start_tick(&mut self, next: Instant) -> Option<u32> {
         let now = Instant::now().ok()?;
         let period = period_until(next.since(now));
         self.tick = Tick::Every { period, due: now.after(milliseconds(period)) };

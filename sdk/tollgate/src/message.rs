@@ -50,6 +50,12 @@ impl<S> Request<S> {
 
     /// Has Envoy choose the route again, after a header that the route table looks at has changed.
     ///
+    /// It does so when somebody next asks for the route: the router, or a native filter. A Wasm filter
+    /// that comes next still reads the properties of the old one
+    /// ([`Properties::cluster_name`]; <https://github.com/envoyproxy/envoy/issues/20157>). A native
+    /// filter between the two that looks at its per-route configuration, such as an idle
+    /// `envoy.filters.http.cors`, helps.
+    ///
     /// # Errors
     ///
     /// When the host lacks the function `clear_route_cache`.
@@ -153,20 +159,22 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// When the host refuses the change.
+    /// When the value has a line break or a zero byte, or the host refuses the change.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        let value = checked(value.as_ref())?;
         self.map.take();
-        abi::replace_header(self.kind, name, value.as_ref())
+        abi::replace_header(self.kind, name, value)
     }
 
     /// Adds a value to a header, and keeps those it had.
     ///
     /// # Errors
     ///
-    /// When the host refuses the change.
+    /// When the value has a line break or a zero byte, or the host refuses the change.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        let value = checked(value.as_ref())?;
         self.map.take();
-        abi::add_header(self.kind, name, value.as_ref())
+        abi::add_header(self.kind, name, value)
     }
 
     /// Removes every value of a header. A header that is known to be absent costs no host call.
@@ -189,4 +197,12 @@ impl Headers {
             None => abi::header_value(self.kind, name),
         }
     }
+}
+
+/// Refuses what would end a header's line, or the header (RFC 9110, 5.5).
+fn checked(value: &[u8]) -> Result<&[u8]> {
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
+        return Err(HostError::new("proxy_replace_header_map_value", Status::BadArgument));
+    }
+    Ok(value)
 }

@@ -52,6 +52,17 @@ impl Metrics {
     }
 }
 
+/// A name as one part of a metric's name: whatever is not a letter, digit, `-` or `_` becomes `_`,
+/// since a dot separates the parts.
+///
+/// ```
+/// assert_eq!(tollgate::metrics::segment("reviews.default:80"), "reviews_default_80");
+/// ```
+#[must_use]
+pub fn segment(name: &str) -> String {
+    name.replace(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'), "_")
+}
+
 /// Counts events.
 ///
 /// Counting cannot fail in a way a request should notice, so it returns nothing.

@@ -9,7 +9,9 @@ use crate::abi::{self, Result};
 pub struct Properties;
 
 impl Properties {
-    /// `xds.cluster_name`: the cluster that the current route leads to.
+    /// `xds.cluster_name`: the cluster that the route leads to. After
+    /// [`clear_route_cache`](crate::Request::clear_route_cache) it is the old route's, until a native
+    /// filter or the router has asked for the new one.
     ///
     /// # Errors
     ///

@@ -2,7 +2,8 @@
 
 use crate::abi::{HostError, Result};
 use crate::config::ConfigError;
-use crate::metrics::{Counter, Gauge, Histogram, Metrics};
+use crate::metrics::{self, Counter, Gauge, Histogram, Metrics};
+use crate::properties::Properties;
 use crate::random::Random;
 use crate::shared::SharedGauge;
 
@@ -57,6 +58,15 @@ impl Setup {
     /// When the host refuses to define it.
     pub fn shared_gauge(&self, stat: &str) -> Result<SharedGauge> {
         self.gauge(stat).map(SharedGauge::new)
+    }
+
+    /// The name of the plugin in Envoy's configuration, as a part of a metric's name; what one
+    /// configuration counts for itself goes by it. `unnamed` where the host does not tell.
+    #[must_use]
+    pub fn plugin_name(&self) -> String {
+        let name = Properties.bytes(&["plugin_name"]).ok().flatten();
+        let name = metrics::segment(&String::from_utf8_lossy(&name.unwrap_or_default()));
+        if name.is_empty() { "unnamed".to_owned() } else { name }
     }
 
     /// A generator that starts differently in every worker.

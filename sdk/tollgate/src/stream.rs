@@ -13,7 +13,7 @@ use crate::reply::LocalReply;
 use crate::setup::Setup;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Registers a filter with the dispatcher; the first thing that a module does.
@@ -69,6 +69,7 @@ impl<F: HttpFilter> RootContext for Root<F> {
             plugin: self.plugin.clone(),
             state: None,
             parked: None,
+            replied: Rc::default(),
         }))
     }
 
@@ -94,6 +95,9 @@ struct Stream<F: HttpFilter> {
     /// Here between the phases; with the phase while one runs.
     state: Option<F::State>,
     parked: Option<Parked<F::State>>,
+    /// Whether the filter has answered. Its answer comes by as a response too, and cannot be
+    /// answered again: the host would ignore that, and the client wait for ever.
+    replied: Rc<Cell<bool>>,
 }
 
 /// A phase that had to wait, and perhaps still does.
@@ -112,7 +116,8 @@ impl<F: HttpFilter> Stream<F> {
         let action = match executor::poll_first(Box::pin(phase)) {
             First::Done((state, result)) => {
                 self.state = Some(state);
-                self.plugin.as_ref().map_or(Action::Pause, |plugin| plugin.act(kind, result))
+                let act = |plugin: &Rc<Plugin<F>>| plugin.act(kind, result, &self.replied);
+                self.plugin.as_ref().map_or(Action::Pause, act)
             }
             First::Waiting(waiting) => {
                 self.park(kind, waiting);
@@ -128,17 +133,18 @@ impl<F: HttpFilter> Stream<F> {
         P: Future<Output = (F::State, Result<Flow>)> + 'static,
     {
         let state = Rc::<RefCell<Option<F::State>>>::default();
-        let (slot, plugin) = (Rc::clone(&state), self.plugin.clone());
+        let (slot, plugin, replied) =
+            (Rc::clone(&state), self.plugin.clone(), Rc::clone(&self.replied));
         let finish = move |(state, result)| {
             slot.replace(Some(state));
             if let Some(plugin) = plugin
-                && plugin.act(kind, result) == Action::Continue
+                && plugin.act(kind, result, &replied) == Action::Continue
                 && let Err(error) = abi::continue_stream(kind)
             {
                 crate::warn!("tollgate {}: cannot continue a stream: {error}", F::NAME);
             }
         };
-        self.parked = Some(Parked { task: waiting.park(self.id, finish), state });
+        self.parked = Some(Parked { task: waiting.park(self.root, self.id, finish), state });
     }
 
     /// Ends a phase that still waits, because the stream has gone on without it.
@@ -160,7 +166,7 @@ impl<F: HttpFilter> Stream<F> {
 impl<F: HttpFilter> Plugin<F> {
     /// Does what a phase decided. `Action::Continue` is left to the caller, which knows whether the
     /// stream is paused.
-    fn act(&self, kind: StreamKind, result: Result<Flow>) -> Action {
+    fn act(&self, kind: StreamKind, result: Result<Flow>, replied: &Cell<bool>) -> Action {
         let reply = match result {
             Ok(Flow::Continue) => return Action::Continue,
             Ok(Flow::Reply(reply)) => reply,
@@ -173,6 +179,9 @@ impl<F: HttpFilter> Plugin<F> {
                 }
             }
         };
+        if replied.replace(true) {
+            return Action::Continue;
+        }
         // A refusal that cannot be sent must not become a pass.
         if let Err(error) = reply.send() {
             self.failures.increment();

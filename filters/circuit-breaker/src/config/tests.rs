@@ -101,6 +101,23 @@ fn fields_without_effect_are_told_with_where_to_set_them() {
 }
 
 #[test]
+fn half_a_limit_is_told_to_be_none() {
+    let told = |json: &str| {
+        let settings = compile(json).unwrap();
+        settings.without_effect.iter().map(|(field, _)| *field).collect::<Vec<_>>()
+    };
+    let connections = r#"{"connectionPool": {"tcp": {"maxConnections": 1}}}"#;
+    assert_eq!(told(connections), ["maxConnections"]);
+    let pending = r#"{"connectionPool": {"http": {"http1MaxPendingRequests": 1}}}"#;
+    assert_eq!(told(pending), ["http1MaxPendingRequests"]);
+    assert_eq!(told(r#"{"breaker": {"halfOpen": {"maxProbes": 2}}}"#), ["breaker"]);
+    let whole = r#"{"connectionPool": {
+        "tcp": {"maxConnections": 1}, "http": {"http1MaxPendingRequests": 1}
+    }}"#;
+    assert_eq!(told(whole), [""; 0]);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_what_is_allowed() {
     for (json, message) in [
         (

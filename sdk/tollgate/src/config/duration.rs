@@ -22,7 +22,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(std::time::Duration);
 
-/// Largest unit first, so that `ms` is tried before `m` and `s`.
+/// `ms` stands before `m`, which it begins with.
 const UNITS: [(&str, u64); 7] = [
     ("h", 3_600_000_000_000),
     ("ms", 1_000_000),

@@ -64,10 +64,13 @@ impl Percent {
     }
 
     /// A number of per cent from 0 to 100, to the nearest part per million; nothing when it is
-    /// out of range or not a number.
+    /// out of range, not a number, or so small that it would become never.
     #[must_use]
     pub fn from_value(value: f64) -> Option<Self> {
         let millionths = (0.0..=100.0).contains(&value).then(|| (value * 10_000.0).round())?;
+        if millionths == 0.0 && value > 0.0 {
+            return None;
+        }
         Some(Self { numerator: millionths as u32, denominator: Denominator::Million })
     }
 
@@ -146,7 +149,10 @@ fn fraction<E: Error>(numerator: u32, denominator: Denominator) -> Result<Percen
 
 fn from_value<E: Error>(value: f64) -> Result<Percent, E> {
     Percent::from_value(value).ok_or_else(|| {
-        E::invalid_value(Unexpected::Float(value), &"a number of per cent from 0 to 100")
+        E::invalid_value(
+            Unexpected::Float(value),
+            &"a number of per cent from 0 to 100, in steps of 0.0001",
+        )
     })
 }
 
@@ -189,6 +195,13 @@ mod tests {
     }
 
     #[test]
+    fn a_percentage_too_small_to_be_kept_is_refused_and_not_never() {
+        assert!(read(r#"{"value": 0.00001}"#).is_err());
+        assert_eq!(read(r#"{"value": 0.00005}"#), Ok(percent(1, Denominator::Million)));
+        assert_eq!(read(r#"{"value": 0}"#), Ok(percent(0, Denominator::Million)));
+    }
+
+    #[test]
     fn what_is_no_percentage_is_refused_with_what_is_allowed() {
         for (json, message) in [
             (
@@ -205,9 +218,9 @@ mod tests {
             ),
             (
                 r#"{"value": 100.5}"#,
-                "(root): found 100.5, allowed: a number of per cent from 0 to 100",
+                "(root): found 100.5, allowed: a number of per cent from 0 to 100, in steps of 0.0001",
             ),
-            (r#"{"value": -1}"#, "(root): found -1.0, allowed: a number of per cent from 0 to 100"),
+            (r#"{"value": -1}"#, "(root): found -1.0, allowed: a number of per cent from 0 to 100, in steps of 0.0001"),
             (r#"{"value": "NaN"}"#, "`value`: found \"NaN\", allowed: a number"),
             (
                 r#"{"value": 1, "numerator": 1}"#,

@@ -14,7 +14,7 @@ fn start(stream: u32, future: impl Future<Output = ()> + 'static) -> (Option<u64
             finished.set(true);
             None
         }
-        First::Waiting(waiting) => Some(waiting.park(stream, move |()| flag.set(true))),
+        First::Waiting(waiting) => Some(waiting.park(ROOT, stream, move |()| flag.set(true))),
     };
     settle(ROOT);
     (task, finished)
@@ -106,6 +106,35 @@ fn a_shorter_sleep_brings_the_tick_forward() {
     assert_eq!(host.tick_period.get(), 20);
     pass(&host, Duration::from_millis(20));
     assert_eq!(host.tick_period.get(), 980);
+}
+
+/// Requests that do not sleep come by all the time.
+#[test]
+fn callbacks_in_between_leave_the_tick_alone() {
+    let host = TestHost::install();
+    host.now.set(123);
+    let (_, finished) = start(5, sleep(20));
+    let changes = host.tick_changes.get();
+    for _ in 0..190 {
+        host.advance(Duration::from_micros(100));
+        settle(ROOT);
+    }
+    assert_eq!(host.tick_changes.get(), changes);
+    pass(&host, Duration::from_millis(1));
+    assert!(finished.get());
+}
+
+#[test]
+fn a_tick_that_is_late_is_not_put_off_by_other_callbacks() {
+    let host = TestHost::install();
+    start(5, sleep(20));
+    let due = host.tick_due.get();
+    for _ in 0..100 {
+        host.advance(Duration::from_micros(700));
+        settle(ROOT);
+        assert!(host.tick_due.get() <= due.max(host.now.get()) + 1_000_000);
+    }
+    assert!(host.tick_changes.get() <= 2, "{}", host.tick_changes.get());
 }
 
 #[test]

@@ -58,6 +58,9 @@ impl HttpFilter for Probe {
     }
 
     async fn response(&self, response: &mut Response<State>) -> Result<Flow> {
+        if response.headers()?.get("fail-response").is_some() {
+            return Err(HostError::new("test", Status::InternalFailure));
+        }
         let seen = if response.state.0.is_some() { "known" } else { "unknown" };
         response.headers_mut().append("x-request", seen)?;
         Ok(Flow::Continue)
@@ -222,6 +225,33 @@ fn headers_that_cannot_be_read_are_a_failure_of_the_filter() {
     let (_stream, action) = request(&host, &root, &[]);
     assert_eq!(action, Action::Pause);
     assert_eq!(*host.replies.borrow(), [(STREAM, 503)]);
+}
+
+/// The host ignores a second local reply, and the client would wait for ever.
+#[test]
+fn a_filter_answers_a_stream_only_once() {
+    let host = TestHost::install();
+    let root = root::<Probe>(&host);
+    for (headers, phases) in [(&["deny", "fail-response"][..], 1), (&["fail-response"], 2)] {
+        host.replies.borrow_mut().clear();
+        let (mut stream, _) = request(&host, &root, headers);
+        let responses: Vec<_> =
+            (0..phases).map(|_| stream.on_http_response_headers(0, true)).collect();
+        assert_eq!(responses.last(), Some(&Action::Continue), "{headers:?}");
+        assert_eq!(host.replies.borrow().len(), 1, "{headers:?}");
+    }
+}
+
+#[test]
+fn a_header_value_with_a_line_break_is_refused() {
+    let host = TestHost::install();
+    let mut request = Request::new(ROOT, true, ());
+    for value in ["a\rb", "a\nb", "a\0b"] {
+        let set = request.headers_mut().set("x", value);
+        assert_eq!(set.unwrap_err().status(), Status::BadArgument);
+        assert!(request.headers_mut().append("x", value).is_err());
+    }
+    assert!(host.headers.borrow().is_empty());
 }
 
 #[test]
