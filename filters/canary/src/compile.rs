@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tollgate::bucketing::MAX_TOTAL_WEIGHT;
 use tollgate::config::{ConfigError, HeaderName, quoted};
+use tollgate::metrics::segment;
 
 use crate::config::{Config, Key, Match, Response, Rule, Split};
 use crate::rollout::{self, Outcome, ResponseHeaders, Rollout};
@@ -159,7 +160,10 @@ fn check_variants(variants: &[String]) -> Result<(), ConfigError> {
     for (index, variant) in variants.iter().enumerate() {
         check_name(&path(index), variant)?;
     }
-    unique(path, variants.iter().map(String::as_str))
+    unique(path, variants.iter().map(String::as_str))?;
+    // Each needs counters of its own.
+    let segments: Vec<_> = variants.iter().map(|variant| segment(variant)).collect();
+    unique(path, segments.iter().map(String::as_str))
 }
 
 /// Whether a name can stand in a header and in a metric.

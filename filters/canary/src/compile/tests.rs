@@ -236,3 +236,9 @@ fn numbers_of_a_protobuf_struct_are_weights_too() {
     let Outcome::Split(split) = &rollout.rules[2].outcome else { panic!("no split") };
     assert_eq!(split.weights, [90, 10]);
 }
+
+#[test]
+fn variants_that_would_share_their_counters_are_refused() {
+    let error = refusal(|config| config["variants"] = json!(["v1.0", "v1_0", "v1", "v2"]));
+    assert!(error.starts_with("`variants[1]`: "), "{error}");
+}

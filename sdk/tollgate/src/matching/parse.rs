@@ -36,6 +36,8 @@ impl<'de> Deserialize<'de> for ValueMatch {
 impl<'de> Deserialize<'de> for HeaderMatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (MatchedName(name), value) = deserializer.deserialize_map(EntryVisitor(PhantomData))?;
+        // Envoy has turned every `host` into `:authority` before a filter sees it.
+        let name = if name == "host" { ":authority".to_owned() } else { name };
         Ok(Self { name, value })
     }
 }

@@ -15,6 +15,12 @@ fn cookie_match(json: Value) -> CookieMatch {
     from_slice(json.to_string().as_bytes()).unwrap()
 }
 
+#[test]
+fn a_match_on_host_looks_at_the_authority() {
+    let headers = HeaderMap::from_pairs([(":authority", "vote.example")]);
+    assert!(header_match(json!({ "name": "Host", "exact": "vote.example" })).matches(&headers));
+}
+
 fn refusal<T: serde::de::DeserializeOwned>(json: Value) -> String {
     from_slice::<T>(json.to_string().as_bytes()).err().unwrap().to_string()
 }
