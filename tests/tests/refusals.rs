@@ -45,7 +45,10 @@ fn fault() -> Value {
 
 fn circuit_breaker() -> Value {
     json!({
-        "connectionPool": { "tcp": { "maxConnections": 1 } },
+        "connectionPool": {
+            "tcp": { "maxConnections": 1 },
+            "http": { "http1MaxPendingRequests": 1 },
+        },
         "outlierDetection": { "consecutive5xxErrors": 5, "baseEjectionTime": "30s" },
     })
 }

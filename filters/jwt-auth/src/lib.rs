@@ -129,7 +129,7 @@ impl Stats {
             counter.increment();
         }
         if let Some(kid) = &denial.kid {
-            tollgate::debug!("jwt_auth: {}, kid {kid}", denial.failure.message());
+            tollgate::debug!("tollgate jwt_auth: {}, kid {kid}", denial.failure.message());
         }
     }
 }
@@ -148,10 +148,10 @@ fn apply(changes: &Changes<'_>, request: &mut Request) -> Result<()> {
 fn report(authenticator: &Authenticator) {
     for (name, provider) in authenticator.providers() {
         for skipped in provider.keys().skipped() {
-            tollgate::warn!("jwt_auth: provider {name:?}: a key is not used: {skipped}");
+            tollgate::warn!("tollgate jwt_auth: provider {name:?}: a key is not used: {skipped}");
         }
     }
     if !authenticator.has_rules() {
-        tollgate::warn!("jwt_auth: there are no rules, so every request passes");
+        tollgate::warn!("tollgate jwt_auth: there are no rules, so every request passes");
     }
 }
