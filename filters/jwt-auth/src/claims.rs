@@ -52,10 +52,13 @@ fn number_text(number: &Number) -> String {
     }
 }
 
-/// Whether a text can be the value of a header: no CR, LF or NUL, which Envoy refuses.
+/// Whether a text arrives as it is when it is the value of a header (RFC 9110, 5.5): no control
+/// characters but the tab, which Envoy refuses, and no blanks at the ends, which a reader takes away:
+/// `"admin "` must not become `admin`.
 #[must_use]
 pub fn fits_header(text: &str) -> bool {
-    !text.contains(['\r', '\n', '\0'])
+    let allowed = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    text.bytes().all(allowed) && text.trim_matches([' ', '\t']) == text
 }
 
 #[cfg(test)]
@@ -127,10 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_or_zero_does_not_fit_a_header() {
-        for text in ["a\r", "\nb", "a\0b"] {
-            assert!(!fits_header(text));
+    fn control_characters_do_not_fit_a_header() {
+        for text in ["a\r", "\nb", "a\0b", "a\u{1}b", "a\u{1f}b", "a\u{7f}b"] {
+            assert!(!fits_header(text), "{text:?}");
         }
-        assert!(fits_header("a\tb\u{1}é"));
+        assert!(fits_header("a\tb c é \u{80}"));
+    }
+
+    #[test]
+    fn blanks_at_the_ends_do_not_fit_a_header() {
+        for text in ["admin ", " admin", "admin\t", "\tadmin", " "] {
+            assert!(!fits_header(text), "{text:?}");
+        }
     }
 }

@@ -44,7 +44,12 @@ pub struct Binary {
 
 impl fmt::Display for Binary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Envoy {} ({})", self.version, self.origin)
+        write!(f, "Envoy {} ({})", self.version, self.origin)?;
+        if !is_supported(&self.version) {
+            let (oldest, newest) = (SUPPORTED_MINORS.start(), SUPPORTED_MINORS.end());
+            write!(f, ", not one of the supported 1.{oldest} to 1.{newest}")?;
+        }
+        Ok(())
     }
 }
 
@@ -95,7 +100,9 @@ fn inspect(path: &Path, origin: &'static str) -> Result<Binary> {
         let complaint = String::from_utf8_lossy(&output.stderr);
         format!("{} --version said: {}", path.display(), last_line(&format!("{said}{complaint}")))
     })?;
-    Ok(Binary { path: path.to_path_buf(), version: version.to_owned(), origin })
+    // Whoever gets it may run it from another folder; a bare name is searched on the PATH.
+    let path = if path.components().count() > 1 { std::path::absolute(path)? } else { path.into() };
+    Ok(Binary { path, version: version.to_owned(), origin })
 }
 
 /// The version in `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.

@@ -220,7 +220,10 @@ mod tests {
                 r#"{"value": 100.5}"#,
                 "(root): found 100.5, allowed: a number of per cent from 0 to 100, in steps of 0.0001",
             ),
-            (r#"{"value": -1}"#, "(root): found -1.0, allowed: a number of per cent from 0 to 100, in steps of 0.0001"),
+            (
+                r#"{"value": -1}"#,
+                "(root): found -1.0, allowed: a number of per cent from 0 to 100, in steps of 0.0001",
+            ),
             (r#"{"value": "NaN"}"#, "`value`: found \"NaN\", allowed: a number"),
             (
                 r#"{"value": 1, "numerator": 1}"#,

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     once: bool,
     /// The port for requests [default: 10000, or a free one when that is taken]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 }
 
@@ -37,13 +37,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(port) = arguments.port {
         ports::ensure_free(port)?; // before the build, which takes a while
     }
-    build::run()?;
-    println!();
+    // Before the build too.
     let found = {
         let _busy = ui::busy("Looking for Envoy, or fetching it once (37 MB)");
         binary::locate()?
     };
     println!("{found}");
+    build::run()?;
+    println!();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(show(arguments))
 }

@@ -1,8 +1,9 @@
 //! Ports of the loopback.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 /// The port for something that is usually found on `usual`: exactly the one that was `asked` for,
 /// or `usual`, or when that is taken a free one.
@@ -16,15 +17,16 @@ pub(super) fn choose(asked: Option<u16>, usual: u16) -> Result<u16> {
 
 /// Says what to do when the port that was asked for cannot be had.
 pub(super) fn ensure_free(port: u16) -> Result<()> {
-    ensure!(
-        is_free(port),
-        "port {port} is taken: give another one with --port, or leave --port out to get a free one"
-    );
-    Ok(())
+    let help = "give another one with --port, or leave --port out to get a free one";
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!("port {port} is taken: {help}"),
+        Err(error) => bail!("port {port} cannot be used ({error}): {help}"),
+    }
 }
 
 fn is_free(port: u16) -> bool {
-    port != 0 && TcpListener::bind(("127.0.0.1", port)).is_ok()
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
 fn any_free() -> Result<u16> {
