@@ -56,6 +56,8 @@ enum Tick {
     Off,
     /// It comes every `period` milliseconds, next at `due`.
     Every { period: u32, due: Instant },
+    /// It came just now, and comes again after `period` milliseconds unless it is set.
+    Came { period: u32 },
 }
 
 struct TaskWaker {
@@ -206,9 +208,8 @@ impl Executor {
         let due = {
             let mut timers = self.timers.borrow_mut();
             let Some(timers) = timers.get_mut(&root) else { return };
-            // The host starts the same period again by itself.
-            if let Tick::Every { period, due } = &mut timers.tick {
-                *due = now.after(milliseconds(*period));
+            if let Tick::Every { period, .. } = timers.tick {
+                timers.tick = Tick::Came { period };
             }
             let later = timers.queue.split_off(&(now, u64::MAX));
             std::mem::replace(&mut timers.queue, later)
@@ -248,14 +249,17 @@ impl Timers {
             self.tick = Tick::Off;
             return was_on.then_some(0);
         };
-        let Tick::Every { due, .. } = self.tick else { return self.start_tick(next) };
-        // Not set again for less than a millisecond: every callback comes by here, and a tick that is
-        // put off each time would never come.
-        if due.since(next) < milliseconds(1) && next.since(due) < milliseconds(1) {
-            return None;
+        match self.tick {
+            Tick::Off => self.start_tick(next),
+            Tick::Came { period } => self.start_tick(next).filter(|new| *new != period),
+            // Every callback comes by here, so it is set again only for a sleep that would end late:
+            // one that comes early is cheaper left alone, and one put off each time never comes.
+            Tick::Every { due, .. } if due.since(next) < milliseconds(1) => None,
+            Tick::Every { due, .. } => {
+                let soonest = Instant::now().ok()?.after(milliseconds(1));
+                if due <= soonest { None } else { self.start_tick(next) }
+            }
         }
-        let soonest = Instant::now().ok()?.after(milliseconds(1));
-        if due > next && due <= soonest { None } else { self.start_tick(next) }
     }
 
     fn start_tick(&mut self, next: Instant) -> Option<u32> {

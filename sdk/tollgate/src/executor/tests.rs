@@ -124,6 +124,33 @@ fn callbacks_in_between_leave_the_tick_alone() {
     assert!(finished.get());
 }
 
+/// A client may ask for the longest delay there is.
+#[test]
+fn a_sleep_beyond_the_longest_tick_does_not_set_it_in_every_callback() {
+    let host = TestHost::install();
+    start(5, sleep(u64::MAX));
+    let changes = host.tick_changes.get();
+    for _ in 0..100 {
+        host.advance(Duration::from_millis(50));
+        settle(ROOT);
+    }
+    assert_eq!(host.tick_changes.get(), changes);
+}
+
+#[test]
+fn a_sleep_that_is_cancelled_costs_at_most_one_idle_tick() {
+    let host = TestHost::install();
+    let (first, _) = start(5, sleep(10));
+    let (_, finished) = start(6, sleep(300));
+    cancel(first.unwrap());
+    settle(ROOT);
+    let changes = host.tick_changes.get();
+    pass(&host, Duration::from_millis(300));
+    assert!(finished.get());
+    // After the idle tick at 10 ms the one at 300 ms is set, and then none.
+    assert_eq!(host.tick_changes.get(), changes + 2);
+}
+
 #[test]
 fn a_tick_that_is_late_is_not_put_off_by_other_callbacks() {
     let host = TestHost::install();
