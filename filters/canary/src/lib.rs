@@ -18,6 +18,7 @@ pub mod decision;
 mod metrics;
 pub mod rollout;
 
+use std::cell::Cell;
 use tollgate::prelude::*;
 use tollgate::random::Random;
 
@@ -39,7 +40,7 @@ impl HttpFilter for Canary {
     const NAME: &'static str = "canary";
     const ON_FAILURE: FailurePolicy = FailurePolicy::Open;
     type Config = Config;
-    type State = Option<Decision>;
+    type State = Cell<Option<Decision>>;
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
         let rollout = Rollout::try_from(config)?;
@@ -47,7 +48,7 @@ impl HttpFilter for Canary {
         Ok(Self { rollout, decisions, random: setup.random() })
     }
 
-    async fn request(&self, request: &mut Request<Option<Decision>>) -> Result<Flow> {
+    async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
         let decision = match request.headers() {
             Ok(headers) => self.random.draw(|rng| self.rollout.decide(headers, rng)),
             Err(error) => {
@@ -56,7 +57,7 @@ impl HttpFilter for Canary {
             }
         };
         self.decisions.count(decision);
-        request.state = Some(decision);
+        request.state().set(Some(decision));
 
         let (name, variant) = (&self.rollout.routing_header, self.rollout.variant(decision));
         // If the host refuses one of the two, the other still keeps the client's from the upstream.
@@ -67,8 +68,8 @@ impl HttpFilter for Canary {
         Ok(Flow::Continue)
     }
 
-    async fn response(&self, response: &mut Response<Option<Decision>>) -> Result<Flow> {
-        let Some(decision) = response.state else { return Ok(Flow::Continue) };
+    async fn response(&self, response: &mut Response<'_, Self::State>) -> Result<Flow> {
+        let Some(decision) = response.state().get() else { return Ok(Flow::Continue) };
         let names = &self.rollout.response;
         if let Some(name) = &names.variant {
             response.headers_mut().set(name, self.rollout.variant(decision))?;

@@ -5,6 +5,7 @@
 
 use crate::detector::{Detectors, Outcome, Streak, Trip};
 use crate::state::{FORMAT, Kind, Policy, ProbeId, Refusal, State};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tollgate::Result;
@@ -80,7 +81,7 @@ pub enum Rejection {
 pub struct Permit {
     circuit: Rc<Circuit>,
     generation: u64,
-    probe: Option<ProbeId>,
+    probe: Cell<Option<ProbeId>>,
     _in_flight: Reservation,
 }
 
@@ -124,7 +125,7 @@ impl Circuit {
             Ok(Some(in_flight)) => Ok(Ok(Permit {
                 circuit: Rc::clone(self),
                 generation,
-                probe,
+                probe: Cell::new(probe),
                 _in_flight: in_flight,
             })),
             refused => {
@@ -297,15 +298,15 @@ impl Permit {
     ///
     /// When the host fails.
     pub fn answered(
-        &mut self,
+        &self,
         status: u16,
         details: impl FnOnce() -> Result<Option<Vec<u8>>>,
     ) -> Result<()> {
-        let circuit = Rc::clone(&self.circuit);
-        if let Some(probe) = self.probe {
+        let circuit = &self.circuit;
+        if let Some(probe) = self.probe.get() {
             let outcome = Outcome::classify(status, &details()?.unwrap_or_default());
             circuit.judge_probe(probe, outcome)?;
-            self.probe = None;
+            self.probe.set(None);
             return Ok(());
         }
         if circuit.detectors.is_none() || !circuit.can_matter(status)? || self.is_outdated()? {
@@ -330,7 +331,7 @@ impl Circuit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(probe) = self.probe {
+        if let Some(probe) = self.probe.get() {
             self.circuit.release(probe);
         }
     }

@@ -18,7 +18,7 @@ pub mod state;
 
 use crate::circuit::{Circuit, Permit, Rejection};
 use crate::config::{Config, Settings};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use tollgate::metrics::Metrics;
@@ -43,7 +43,7 @@ impl HttpFilter for CircuitBreaker {
     const NAME: &'static str = "circuit_breaker";
     const ON_FAILURE: FailurePolicy = FailurePolicy::Open;
     type Config = Config;
-    type State = Option<Permit>;
+    type State = OnceCell<Permit>;
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
         let settings = config.compile()?;
@@ -58,23 +58,23 @@ impl HttpFilter for CircuitBreaker {
         })
     }
 
-    async fn request(&self, request: &mut Request<Option<Permit>>) -> Result<Flow> {
+    async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
         // Without a cluster there is no route, and Envoy answers by itself.
         let Some(cluster) = request.properties().cluster_name()? else {
             return Ok(Flow::Continue);
         };
         match self.circuit(cluster)?.admit()? {
             Ok(permit) => {
-                request.state = Some(permit);
+                let _ = request.state().set(permit);
                 Ok(Flow::Continue)
             }
             Err(rejection) => Ok(Flow::Reply(reply(rejection))),
         }
     }
 
-    async fn response(&self, response: &mut Response<Option<Permit>>) -> Result<Flow> {
+    async fn response(&self, response: &mut Response<'_, Self::State>) -> Result<Flow> {
         let (status, properties) = (response.status()?, response.properties());
-        if let Some(permit) = &mut response.state {
+        if let Some(permit) = response.state().get() {
             permit.answered(status, || properties.response_code_details())?;
         }
         Ok(Flow::Continue)

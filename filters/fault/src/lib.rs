@@ -19,6 +19,7 @@ use tollgate::headers::HeaderMap;
 use tollgate::prelude::*;
 use tollgate::random::Random;
 use tollgate::shared::SharedGauge;
+use tollgate::time;
 
 /// The filter.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl HttpFilter for Fault {
         })
     }
 
-    async fn request(&self, request: &mut Request) -> Result<Flow> {
+    async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
         let plan = self.plan(request)?;
         if plan.is_empty() {
             return Ok(Flow::Continue);
@@ -61,7 +62,7 @@ impl HttpFilter for Fault {
         };
         if let Some(delay) = plan.delay {
             self.delays_injected.increment();
-            request.sleep(delay).await;
+            time::sleep(delay).await;
         }
         Ok(plan.abort.map_or(Flow::Continue, |status| {
             self.aborts_injected.increment();
@@ -71,7 +72,7 @@ impl HttpFilter for Fault {
 }
 
 impl Fault {
-    fn plan(&self, request: &Request) -> Result<Plan> {
+    fn plan(&self, request: &Request<'_>) -> Result<Plan> {
         let (faults, none) = (&self.settings.faults, HeaderMap::default());
         let headers = if faults.look_at_headers() { request.headers()? } else { &none };
         Ok(self.random.draw(|rng| faults.plan(headers, rng)))

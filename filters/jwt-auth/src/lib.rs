@@ -72,7 +72,7 @@ impl HttpFilter for JwtAuth {
         Ok(Self { authenticator, strip_failure_response, stats: Stats::new(setup)? })
     }
 
-    async fn request(&self, request: &mut Request) -> Result<Flow> {
+    async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
         // Read before removing: a header that is known to be absent costs no host call.
         request.headers()?;
         for name in self.authenticator.output_headers() {
@@ -102,7 +102,7 @@ impl HttpFilter for JwtAuth {
 }
 
 impl JwtAuth {
-    fn reply(&self, failure: Failure, request: &Request) -> Result<LocalReply> {
+    fn reply(&self, failure: Failure, request: &Request<'_>) -> Result<LocalReply> {
         let reply = LocalReply::new(failure.status()).details(failure.details());
         if self.strip_failure_response {
             return Ok(reply);
@@ -138,7 +138,7 @@ impl Stats {
     }
 }
 
-fn apply(changes: &Changes<'_>, request: &mut Request) -> Result<()> {
+fn apply(changes: &Changes<'_>, request: &mut Request<'_>) -> Result<()> {
     if let Some(name) = changes.remove {
         request.headers_mut().remove(name)?;
     }

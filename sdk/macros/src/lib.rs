@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, ImplItem, ItemImpl, LitByteStr, LitStr, Token, parse_macro_input};
+use syn::{Ident, ImplItem, ItemImpl, LitStr, Token, parse_macro_input};
 
 /// Completes an `impl HttpFilter` and exports the entry point of its module.
 ///
@@ -11,14 +11,10 @@ use syn::{Ident, ImplItem, ItemImpl, LitByteStr, LitStr, Token, parse_macro_inpu
 ///
 /// - `type State = ();`
 /// - `const NAME`, the crate's name in snake case;
-/// - whether the filter looks at requests and at responses, so that a phase it does not implement
-///   costs nothing;
-/// - in a build for wasm32, a custom section `tollgate.exports` that lists the callbacks which Envoy
-///   has to find, one a line: a build may remove every other export, since Envoy calls whatever a
-///   module exports, several times a request;
-/// - in a build for wasm32, the function `_initialize` that Envoy calls first. A module has one entry
-///   point: for a crate that others build on, `#[tollgate::filter(feature = "module")]` exports it
-///   only when the crate's feature `module` is on.
+/// - which phases the filter handles, so that one which it does not implement costs nothing;
+/// - in a build for wasm32, the module's exports (see `tollgate::export!`). A module has one filter:
+///   for a crate that others build on, `#[tollgate::filter(feature = "module")]` exports it only when
+///   the crate's feature `module` is on.
 #[proc_macro_attribute]
 pub fn filter(
     arguments: proc_macro::TokenStream,
@@ -58,14 +54,28 @@ fn expand(arguments: &Arguments, mut item: ItemImpl) -> TokenStream {
     }
 }
 
+/// The phases: the constant that tells whether a filter handles it, and its method.
+const PHASES: [(&str, &str); 7] = [
+    ("HANDLES_REQUEST", "request"),
+    ("HANDLES_REQUEST_BODY", "request_body"),
+    ("HANDLES_REQUEST_TRAILERS", "request_trailers"),
+    ("HANDLES_RESPONSE", "response"),
+    ("HANDLES_RESPONSE_BODY", "response_body"),
+    ("HANDLES_RESPONSE_TRAILERS", "response_trailers"),
+    ("HANDLES_END", "end"),
+];
+
 /// The items of the trait that the block leaves out.
 fn defaults(item: &ItemImpl) -> Vec<ImplItem> {
-    let handles_request = has_function(item, "request");
-    let handles_response = has_function(item, "response");
-    let mut items: Vec<ImplItem> = vec![
-        syn::parse_quote! { const HANDLES_REQUEST: bool = #handles_request; },
-        syn::parse_quote! { const HANDLES_RESPONSE: bool = #handles_response; },
-    ];
+    let mut items: Vec<ImplItem> = PHASES
+        .iter()
+        .filter(|(constant, _)| !has_const(item, constant))
+        .map(|(constant, method)| {
+            let constant = Ident::new(constant, Span::call_site());
+            let handles = has_function(item, method);
+            syn::parse_quote! { const #constant: bool = #handles; }
+        })
+        .collect();
     if !has_const(item, "NAME") {
         let name = std::env::var("CARGO_PKG_NAME").unwrap_or_default().replace('-', "_");
         items.push(syn::parse_quote! { const NAME: &'static str = #name; });
@@ -88,47 +98,12 @@ fn has_type(item: &ItemImpl, name: &str) -> bool {
     item.items.iter().any(|item| matches!(item, ImplItem::Type(item) if item.ident == name))
 }
 
-/// What every module exports, whatever its filter does: its memory and its allocator, the version of
-/// the ABI, and the callbacks of a plugin's and a stream's life.
-const ALWAYS_EXPORTED: [&str; 10] = [
-    "memory",
-    "malloc",
-    "proxy_on_memory_allocate",
-    "proxy_abi_version_0_2_1",
-    "_initialize",
-    "proxy_on_context_create",
-    "proxy_on_vm_start",
-    "proxy_on_configure",
-    "proxy_on_tick",
-    "proxy_on_delete",
-];
-
-/// The names that Envoy has to find in the module of a filter, one a line.
-fn exports(item: &ItemImpl) -> String {
-    let phases =
-        [("request", "proxy_on_request_headers"), ("response", "proxy_on_response_headers")];
-    let phases = phases.iter().filter(|(method, _)| has_function(item, method));
-    let names = ALWAYS_EXPORTED.iter().chain(phases.map(|(_, callback)| callback));
-    names.fold(String::new(), |lines, name| lines + name + "\n")
-}
-
-/// The function that the host calls before any other.
+/// The exports of the filter's module.
 fn entry_point(arguments: &Arguments, item: &ItemImpl) -> TokenStream {
     let filter = &item.self_ty;
-    let feature = arguments.feature.as_ref().map(|feature| quote! { , feature = #feature });
-    let exports = exports(item);
-    let exports = LitByteStr::new(exports.as_bytes(), Span::call_site());
+    let feature = arguments.feature.as_ref().map(|feature| quote! { #[cfg(feature = #feature)] });
     quote! {
-        #[cfg(all(target_arch = "wasm32" #feature))]
-        const _: () = {
-            #[unsafe(no_mangle)]
-            extern "C" fn _initialize() {
-                ::tollgate::__private::start::<#filter>();
-            }
-
-            #[used]
-            #[unsafe(link_section = "tollgate.exports")]
-            static EXPORTS: [u8; #exports.len()] = *#exports;
-        };
+        #feature
+        ::tollgate::export!(#filter);
     }
 }

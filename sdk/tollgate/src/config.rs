@@ -41,6 +41,7 @@ pub use names::{CookieName, HeaderName};
 pub use percent::{Denominator, Percent};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::json;
 
@@ -54,9 +55,19 @@ const MAX_DEPTH: usize = 64;
 ///
 /// When it is neither strict JSON (see [`json::parse`]) nor a `Struct`, or not a `T`.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ConfigError> {
+    from_value(parse(bytes)?)
+}
+
+/// Reads the form of a configuration.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ConfigError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    let value =
-        json::parse(bytes, MAX_DEPTH).or_else(|error| protobuf::object(bytes).ok_or(error))?;
+    json::parse(bytes, MAX_DEPTH)
+        .or_else(|error| protobuf::object(bytes).ok_or(error))
+        .map_err(ConfigError::from)
+}
+
+/// Reads a configuration, or a part of one, whose form is known.
+pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
     deserializer::from_value(value)
 }
 

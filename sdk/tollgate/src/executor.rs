@@ -1,19 +1,21 @@
-//! One executor per VM: it polls what is ready, and multiplexes every sleep of a plugin over the
-//! one tick that the host gives it.
+//! One executor per VM: it polls what is ready, on behalf of the stream or plugin it belongs to.
 //!
 //! A future is polled for the first time by its callback, where most finish; only one that has to
-//! wait is handed over. Nothing here holds a borrow while it polls, drops a future or calls the
-//! host, so whatever those call back finds the executor usable.
+//! wait is kept. Nothing here holds a borrow while it polls, drops a future or calls the host, so
+//! whatever those call back finds the executor usable.
+
+mod timers;
 
 use crate::abi;
-use crate::time::Instant;
+use crate::id_map::IdMap;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use timers::Timers;
+pub use timers::{Elapsed, Sleep, sleep, timeout};
 
 /// How often one callback goes round tasks that wake each other, before the rest waits for a tick.
 const ROUNDS_PER_CALLBACK: u32 = 16;
@@ -24,40 +26,35 @@ thread_local! {
     static EXECUTOR: Executor = Executor::default();
 }
 
+/// On whose behalf a future runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// The plugin: its root context, which has the tick and makes the calls.
+    pub(crate) root: u32,
+    /// The stream, or once more the root for what runs in the background.
+    pub(crate) context: u32,
+}
+
+/// Names a future that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TaskId(u64);
+
 #[derive(Default)]
 struct Executor {
     last_id: Cell<u64>,
-    tasks: RefCell<HashMap<u64, Task>>,
+    /// The futures that wait; none for one that is being polled.
+    tasks: RefCell<IdMap<u64, Option<Task>>>,
     ready: RefCell<VecDeque<Arc<TaskWaker>>>,
     /// The waker of a future that finished at once, for the next one to use.
     spare: RefCell<Option<Arc<TaskWaker>>>,
-    timers: RefCell<HashMap<u32, Timers>>,
+    timers: Timers,
+    current: Cell<Scope>,
 }
 
-/// A future that waits, and the stream of the plugin on whose behalf it does.
 struct Task {
-    root: u32,
-    stream: u32,
+    scope: Scope,
+    waker: Arc<TaskWaker>,
     future: TaskFuture,
-}
-
-/// The sleeps of one plugin (a root context has one tick).
-#[derive(Default)]
-struct Timers {
-    queue: BTreeMap<(Instant, u64), Waker>,
-    last_id: u64,
-    tick: Tick,
-}
-
-/// What the host's tick is set to.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Tick {
-    #[default]
-    Off,
-    /// It comes every `period` milliseconds, next at `due`.
-    Every { period: u32, due: Instant },
-    /// It came just now, and comes again after `period` milliseconds unless it is set.
-    Came { period: u32 },
 }
 
 struct TaskWaker {
@@ -74,63 +71,64 @@ impl Wake for TaskWaker {
     }
 }
 
-/// What became of a future that was polled for the first time.
-pub(crate) enum First<F: Future> {
-    /// It finished.
-    Done(F::Output),
-    /// It waits.
-    Waiting(Waiting<F>),
+/// On whose behalf the code runs that asks.
+pub(crate) fn current() -> Scope {
+    EXECUTOR.with(|executor| executor.current.get())
 }
 
-/// A future that was polled once, and waits.
-pub(crate) struct Waiting<F> {
-    future: Pin<Box<F>>,
-    id: u64,
+/// Runs code on behalf of a plugin.
+pub(crate) fn within<T>(scope: Scope, run: impl FnOnce() -> T) -> T {
+    let before = EXECUTOR.with(|executor| executor.current.replace(scope));
+    let output = run();
+    EXECUTOR.with(|executor| executor.current.set(before));
+    output
 }
 
-/// Polls a future for the first time.
-pub(crate) fn poll_first<F: Future>(mut future: Pin<Box<F>>) -> First<F> {
+/// Polls a future for the first time, in a callback of its context; keeps it if it waits.
+pub(crate) fn start(scope: Scope, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
     EXECUTOR.with(|executor| {
-        let task = executor.next_waker();
-        let id = task.id.load(Ordering::Relaxed);
-        let waker = Waker::from(Arc::clone(&task));
-        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-        drop(waker);
-        match polled {
-            Poll::Ready(output) => {
-                executor.recycle(task);
-                First::Done(output)
+        let waker = executor.next_waker();
+        let id = waker.id.load(Ordering::Relaxed);
+        let mut task = Task { scope, waker, future: Box::pin(future) };
+        match executor.poll_task(&mut task) {
+            Poll::Ready(()) => {
+                executor.finish(task);
+                None
             }
-            Poll::Pending => First::Waiting(Waiting { future, id }),
+            Poll::Pending => {
+                executor.tasks.borrow_mut().insert(id, Some(task));
+                Some(TaskId(id))
+            }
         }
     })
 }
 
-impl<F: Future + 'static> Waiting<F> {
-    /// Hands the future over; `finish` gets its output, in a callback of the host in which `stream`
-    /// is the effective context. Returns the number for [`cancel`].
-    pub(crate) fn park(
-        self,
-        root: u32,
-        stream: u32,
-        finish: impl FnOnce(F::Output) + 'static,
-    ) -> u64 {
-        let future = Box::pin(async move { finish(self.future.await) });
-        EXECUTOR.with(|executor| {
-            executor.tasks.borrow_mut().insert(self.id, Task { root, stream, future });
-        });
-        self.id
-    }
+/// Keeps a future, to be polled for the first time when the callback settles.
+pub(crate) fn spawn(scope: Scope, future: impl Future<Output = ()> + 'static) -> TaskId {
+    EXECUTOR.with(|executor| {
+        let waker = executor.next_waker();
+        let id = waker.id.load(Ordering::Relaxed);
+        let task = Task { scope, waker: Arc::clone(&waker), future: Box::pin(future) };
+        executor.tasks.borrow_mut().insert(id, Some(task));
+        waker.wake();
+        TaskId(id)
+    })
 }
 
-/// Drops a parked future, and with it its sleeps. Does nothing if it has finished.
-pub(crate) fn cancel(id: u64) {
-    let task = EXECUTOR.with(|executor| executor.tasks.borrow_mut().remove(&id));
+/// Polls a future that waits, in a callback of its context; says whether it still waits.
+pub(crate) fn poll(id: TaskId) -> bool {
+    EXECUTOR.with(|executor| executor.take(id.0).is_some_and(|task| executor.run_task(id.0, task)))
+}
+
+/// Drops a future that waits, and with it its sleeps and calls. Does nothing if it has finished.
+pub(crate) fn cancel(id: TaskId) {
+    // Fails only while a native thread ends and drops the executor itself.
+    let task = EXECUTOR.try_with(|executor| executor.tasks.borrow_mut().remove(&id.0));
     drop(task);
 }
 
 /// Polls what was woken, and sets the tick of `root` for the next sleep. To be called last in every
-/// callback that polls.
+/// callback.
 pub(crate) fn settle(root: u32) {
     EXECUTOR.with(|executor| {
         executor.run();
@@ -141,16 +139,24 @@ pub(crate) fn settle(root: u32) {
 /// The tick of `root` came: wakes the sleeps that are due, and settles.
 pub(crate) fn tick(root: u32) {
     EXECUTOR.with(|executor| {
-        executor.wake_due(root);
+        executor.timers.wake_due(root);
         executor.run();
         executor.set_tick(root);
     });
 }
 
-/// Forgets a plugin that is gone.
+/// Forgets a plugin that is gone, and what ran for it in the background.
 pub(crate) fn remove_root(root: u32) {
-    let timers = EXECUTOR.with(|executor| executor.timers.borrow_mut().remove(&root));
-    drop(timers);
+    EXECUTOR.with(|executor| {
+        let is_of_root = |task: &Task| task.scope == Scope { root, context: root };
+        let gone: Vec<_> = executor
+            .tasks
+            .borrow_mut()
+            .extract_if(|_, task| task.as_ref().is_some_and(is_of_root))
+            .collect();
+        drop(gone);
+        executor.timers.remove_root(root);
+    });
 }
 
 impl Executor {
@@ -173,168 +179,94 @@ impl Executor {
         }
     }
 
+    /// Takes a future out to poll it; its place remains, so that it can be cancelled meanwhile.
+    fn take(&self, id: u64) -> Option<Task> {
+        self.tasks.borrow_mut().get_mut(&id)?.take()
+    }
+
     fn run(&self) {
         for _ in 0..ROUNDS_PER_CALLBACK {
-            let round = std::mem::take(&mut *self.ready.borrow_mut());
-            if round.is_empty() {
+            if self.ready.borrow().is_empty() {
                 return;
             }
+            let round = std::mem::take(&mut *self.ready.borrow_mut());
             for waker in round {
-                self.poll(waker);
+                self.run_ready(&waker);
             }
         }
     }
 
-    fn poll(&self, waker: Arc<TaskWaker>) {
-        waker.queued.store(false, Ordering::Relaxed);
-        let id = waker.id.load(Ordering::Relaxed);
-        let Some(mut task) = self.tasks.borrow_mut().remove(&id) else { return };
-        // A stream that is gone took its tasks with it, so this fails only if the host is confused;
-        // then the future must not act on another stream.
-        if abi::set_effective_context(task.stream).is_err() {
+    fn run_ready(&self, waker: &TaskWaker) {
+        if !waker.queued.swap(false, Ordering::Relaxed) {
+            // Its callback has polled it meanwhile.
             return;
         }
-        let waker = Waker::from(waker);
-        if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            let root = task.root;
-            self.tasks.borrow_mut().insert(id, task);
+        let id = waker.id.load(Ordering::Relaxed);
+        let Some(task) = self.take(id) else { return };
+        // A stream that is gone took its tasks with it, so this fails only if the host is confused;
+        // then the future must not act on another stream.
+        if abi::set_effective_context(task.scope.context).is_err() {
+            cancel(TaskId(id));
+            return;
+        }
+        let root = task.scope.root;
+        if self.run_task(id, task) {
             // It may sleep now, and be another plugin's than the one whose callback this is.
             self.set_tick(root);
         }
     }
 
-    fn wake_due(&self, root: u32) {
-        let Ok(now) = Instant::now() else { return };
-        let due = {
-            let mut timers = self.timers.borrow_mut();
-            let Some(timers) = timers.get_mut(&root) else { return };
-            if let Tick::Every { period, .. } = timers.tick {
-                timers.tick = Tick::Came { period };
+    /// Polls a future that was taken out; says whether it still waits.
+    fn run_task(&self, id: u64, mut task: Task) -> bool {
+        task.waker.queued.store(false, Ordering::Relaxed);
+        match self.poll_task(&mut task) {
+            Poll::Pending => self.put_back(id, task),
+            Poll::Ready(()) => {
+                self.tasks.borrow_mut().remove(&id);
+                self.finish(task);
+                false
             }
-            let later = timers.queue.split_off(&(now, u64::MAX));
-            std::mem::replace(&mut timers.queue, later)
-        };
-        due.into_values().for_each(Waker::wake);
+        }
+    }
+
+    /// Polls a future on behalf of its owner.
+    fn poll_task(&self, task: &mut Task) -> Poll<()> {
+        let before = self.current.replace(task.scope);
+        let waker = Waker::from(Arc::clone(&task.waker));
+        let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+        self.current.set(before);
+        polled
+    }
+
+    fn finish(&self, task: Task) {
+        let Task { waker, future, .. } = task;
+        drop(future);
+        self.recycle(waker);
+    }
+
+    /// Keeps a future on, unless it was cancelled while it was polled.
+    fn put_back(&self, id: u64, task: Task) -> bool {
+        let mut tasks = self.tasks.borrow_mut();
+        match tasks.get_mut(&id) {
+            Some(place) => {
+                *place = Some(task);
+                true
+            }
+            None => {
+                drop(tasks);
+                drop(task);
+                false
+            }
+        }
     }
 
     fn set_tick(&self, root: u32) {
         let has_ready = !self.ready.borrow().is_empty();
-        let change = {
-            let mut timers = self.timers.borrow_mut();
-            if has_ready {
-                timers.entry(root).or_default().tick_for(Instant::now().ok())
-            } else {
-                timers.get_mut(&root).and_then(Timers::tick_for_next)
-            }
-        };
-        if let Some(period) = change
+        if let Some(period) = self.timers.next_period(root, has_ready)
             && abi::set_effective_context(root).and_then(|()| abi::set_tick_period(period)).is_err()
-            && let Some(timers) = self.timers.borrow_mut().get_mut(&root)
         {
-            timers.tick = Tick::Off;
+            self.timers.tick_failed(root);
         }
-    }
-}
-
-impl Timers {
-    /// The period to set for the first sleep in the queue; `None` when the tick is right already.
-    fn tick_for_next(&mut self) -> Option<u32> {
-        let next = self.queue.first_key_value().map(|((deadline, _), _)| *deadline);
-        self.tick_for(next)
-    }
-
-    fn tick_for(&mut self, next: Option<Instant>) -> Option<u32> {
-        let Some(next) = next else {
-            let was_on = self.tick != Tick::Off;
-            self.tick = Tick::Off;
-            return was_on.then_some(0);
-        };
-        match self.tick {
-            Tick::Off => self.start_tick(next),
-            Tick::Came { period } => self.start_tick(next).filter(|new| *new != period),
-            // Every callback comes by here, so it is set again only for a sleep that would end late:
-            // one that comes early is cheaper left alone, and one put off each time never comes.
-            Tick::Every { due, .. } if due.since(next) < milliseconds(1) => None,
-            Tick::Every { due, .. } => {
-                let soonest = Instant::now().ok()?.after(milliseconds(1));
-                if due <= soonest { None } else { self.start_tick(next) }
-            }
-        }
-    }
-
-    fn start_tick(&mut self, next: Instant) -> Option<u32> {
-        let now = Instant::now().ok()?;
-        let period = period_until(next.since(now));
-        self.tick = Tick::Every { period, due: now.after(milliseconds(period)) };
-        Some(period)
-    }
-}
-
-/// Whole milliseconds, rounded up, so that one tick is enough; at least one, because 0 is off.
-fn period_until(wait: Duration) -> u32 {
-    u32::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
-}
-
-fn milliseconds(count: u32) -> Duration {
-    Duration::from_millis(u64::from(count))
-}
-
-/// A future that is ready at a moment, never earlier; see [`crate::Request::sleep`].
-#[derive(Debug)]
-#[must_use = "a sleep does nothing unless it is awaited"]
-pub struct Sleep {
-    root: u32,
-    deadline: Option<Instant>,
-    timer: Option<u64>,
-}
-
-impl Sleep {
-    /// A host without a clock cannot wait: then the sleep is over at once.
-    pub(crate) fn new(root: u32, duration: Duration) -> Self {
-        let deadline = Instant::now().ok().map(|now| now.after(duration));
-        Self { root, deadline, timer: None }
-    }
-
-    fn remove_timer(&mut self) {
-        let (Some(deadline), Some(id)) = (self.deadline, self.timer.take()) else { return };
-        // Fails only while a native thread ends and drops the executor itself.
-        let waker = EXECUTOR.try_with(|executor| {
-            let mut timers = executor.timers.borrow_mut();
-            timers.get_mut(&self.root).and_then(|timers| timers.queue.remove(&(deadline, id)))
-        });
-        drop(waker);
-    }
-
-    fn set_timer(&mut self, deadline: Instant, waker: &Waker) {
-        EXECUTOR.with(|executor| {
-            let mut timers = executor.timers.borrow_mut();
-            let timers = timers.entry(self.root).or_default();
-            let id = *self.timer.get_or_insert_with(|| {
-                timers.last_id = timers.last_id.wrapping_add(1);
-                timers.last_id
-            });
-            timers.queue.insert((deadline, id), waker.clone());
-        });
-    }
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else { return Poll::Ready(()) };
-        if Instant::now().map_or(true, |now| now >= deadline) {
-            self.remove_timer();
-            return Poll::Ready(());
-        }
-        self.set_timer(deadline, context.waker());
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        self.remove_timer();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::abi::Result;
 use crate::config::ConfigError;
-use crate::message::{Request, Response};
+use crate::message::{Body, End, Request, Response, Trailers};
 use crate::reply::LocalReply;
 use crate::setup::Setup;
 use serde::de::DeserializeOwned;
@@ -12,9 +12,57 @@ use serde::de::DeserializeOwned;
 /// Implement it under the attribute [`#[tollgate::filter]`](macro@crate::filter), which supplies
 /// what is left out (`NAME`, `State`) and exports the module's entry point.
 ///
-/// The methods are `async`: a filter may await a [`sleep`](Request::sleep) in the middle of a
-/// request. One that does not, pays nothing for it. The future of a stream that ends early is
-/// dropped, so what must be given back belongs into a value with a `Drop`.
+/// Each phase has a method, all of which do nothing unless they are written; a phase without a method
+/// costs nothing, because Envoy does not call the module for it. They are `async`: a filter may
+/// await a [`sleep`](crate::time::sleep), a [call](crate::callout) or a value from another request.
+/// One that does not, pays nothing for it. Meanwhile the stream stays where it is. The future of a
+/// stream that ends early is dropped, so what must be given back belongs into a value with a `Drop`,
+/// in the future or in the [`State`](HttpFilter::State).
+///
+/// The phases of one direction follow each other; request and response may overlap, as when an
+/// upstream answers before it has the whole request. That is why they share the state by reference:
+/// what changes in it goes into a [`Cell`](std::cell::Cell) or a [`OnceCell`](std::cell::OnceCell).
+///
+/// ```
+/// use std::cell::Cell;
+/// use tollgate::prelude::*;
+/// use tollgate::time::Instant;
+///
+/// /// Tells clients how long the upstream took.
+/// pub struct Stopwatch;
+///
+/// #[derive(Deserialize)]
+/// pub struct Config {}
+///
+/// #[tollgate::filter]
+/// impl HttpFilter for Stopwatch {
+///     type Config = Config;
+///     type State = Cell<Option<Instant>>;
+///
+///     fn configure(_config: Config, _setup: &mut Setup) -> Result<Self, ConfigError> {
+///         Ok(Self)
+///     }
+///
+///     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
+///         request.state().set(Some(Instant::now()?));
+///         Ok(Flow::Continue)
+///     }
+///
+///     async fn response(&self, response: &mut Response<'_, Self::State>) -> Result<Flow> {
+///         if let Some(start) = response.state().get() {
+///             let took = Instant::now()?.since(start).as_millis().to_string();
+///             response.headers_mut().set("x-took-ms", took)?;
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
+#[allow(async_fn_in_trait, reason = "a VM has one thread: no future is ever sent")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a filter",
+    label = "`HttpFilter` is not implemented for it",
+    note = "write `#[tollgate::filter] impl HttpFilter for {Self} {{ ... }}`"
+)]
 pub trait HttpFilter: Sized + 'static {
     /// The filter's name in metrics and logs, in snake case; by default the crate's.
     const NAME: &'static str;
@@ -22,19 +70,11 @@ pub trait HttpFilter: Sized + 'static {
     /// What happens to a request when the filter itself fails, that is, returns an error.
     const ON_FAILURE: FailurePolicy = FailurePolicy::Closed;
 
-    /// Whether [`HttpFilter::request`] does anything; the attribute sets it.
-    #[doc(hidden)]
-    const HANDLES_REQUEST: bool = true;
-
-    /// Whether [`HttpFilter::response`] does anything; the attribute sets it.
-    #[doc(hidden)]
-    const HANDLES_RESPONSE: bool = true;
-
     /// What the operator writes.
     type Config: DeserializeOwned;
 
-    /// What the filter remembers of one request, from its headers to the end of its stream, where it
-    /// is dropped; by default nothing.
+    /// What the filter remembers of one exchange, from its first phase to the end of its stream, where
+    /// it is dropped; by default nothing.
     type State: Default + 'static;
 
     /// Makes the filter. Runs once per worker, before any request.
@@ -45,16 +85,62 @@ pub trait HttpFilter: Sized + 'static {
     fn configure(config: Self::Config, setup: &mut Setup) -> Result<Self, ConfigError>;
 
     /// The headers of a request have arrived.
-    #[allow(async_fn_in_trait, reason = "a VM has one thread: no future is ever sent")]
-    async fn request(&self, _request: &mut Request<Self::State>) -> Result<Flow> {
+    async fn request(&self, _request: &mut Request<'_, Self::State>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The body of a request arrives; the headers have gone on. Not called for a request without one.
+    /// When it returns, the rest of the body passes.
+    async fn request_body(&self, _body: &mut Body<'_, Self::State>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The trailers of a request have arrived.
+    async fn request_trailers(&self, _trailers: &mut Trailers<'_, Self::State>) -> Result<Flow> {
         Ok(Flow::Continue)
     }
 
     /// The headers of a response are about to be sent, be it from the upstream or made by Envoy or a
     /// filter (this one included).
-    #[allow(async_fn_in_trait, reason = "a VM has one thread: no future is ever sent")]
-    async fn response(&self, _response: &mut Response<Self::State>) -> Result<Flow> {
+    async fn response(&self, _response: &mut Response<'_, Self::State>) -> Result<Flow> {
         Ok(Flow::Continue)
+    }
+
+    /// The body of a response arrives; the headers have gone on, so that an answer in its place resets
+    /// the stream. Not called for a response without one. When it returns, the rest of the body
+    /// passes.
+    async fn response_body(&self, _body: &mut Body<'_, Self::State>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The trailers of a response have arrived.
+    async fn response_trailers(&self, _trailers: &mut Trailers<'_, Self::State>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The exchange is over, however it ended. Called exactly once for each stream that the filter
+    /// has seen anything of, also after a reset; then the state is dropped.
+    fn end(&self, _end: &End<'_, Self::State>) {}
+
+    /// Whether [`HttpFilter::request`] does anything; the attribute sets these.
+    #[doc(hidden)]
+    const HANDLES_REQUEST: bool = true;
+    #[doc(hidden)]
+    const HANDLES_REQUEST_BODY: bool = true;
+    #[doc(hidden)]
+    const HANDLES_REQUEST_TRAILERS: bool = true;
+    #[doc(hidden)]
+    const HANDLES_RESPONSE: bool = true;
+    #[doc(hidden)]
+    const HANDLES_RESPONSE_BODY: bool = true;
+    #[doc(hidden)]
+    const HANDLES_RESPONSE_TRAILERS: bool = true;
+    #[doc(hidden)]
+    const HANDLES_END: bool = true;
+    /// How many filters a body passes inside this one: more than one only for a chain.
+    #[doc(hidden)]
+    fn body_stages(&self) -> usize {
+        1
     }
 }
 
@@ -64,8 +150,11 @@ pub trait HttpFilter: Sized + 'static {
 pub enum Flow {
     /// To the next filter.
     Continue,
-    /// Not at all: the client gets this answer instead.
+    /// Not at all: the client gets this answer instead. Once the headers of a response have been sent
+    /// it is too late for another answer, and Envoy resets the stream.
     Reply(LocalReply),
+    /// Not at all: the stream is reset.
+    Reset,
 }
 
 /// What happens to a request when its filter fails.

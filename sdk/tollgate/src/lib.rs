@@ -61,11 +61,14 @@
 
 pub mod abi;
 pub mod bucketing;
+pub mod callout;
+pub mod chain;
 pub mod config;
 pub mod cookies;
 mod executor;
 mod filter;
 pub mod headers;
+mod id_map;
 pub mod json;
 pub mod log;
 pub mod matching;
@@ -78,14 +81,17 @@ mod setup;
 pub mod shared;
 pub mod signature;
 mod stream;
+pub mod task;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod vm;
 
 pub use abi::{HostError, Result};
-pub use executor::Sleep;
 pub use filter::{FailurePolicy, Flow, HttpFilter};
-pub use message::{Headers, Request, Response};
+pub use message::{
+    Body, Chunk, Collected, End, Ending, Extensions, Headers, Request, Response, Trailers,
+};
 pub use reply::LocalReply;
 pub use setup::Setup;
 pub use tollgate_macros::filter;
@@ -95,13 +101,8 @@ pub mod prelude {
     pub use crate::config::ConfigError;
     pub use crate::metrics::{Counter, Gauge, Histogram};
     pub use crate::{
-        FailurePolicy, Flow, HostError, HttpFilter, LocalReply, Request, Response, Result, Setup,
+        Body, Collected, End, Ending, FailurePolicy, Flow, HostError, HttpFilter, LocalReply, Request,
+        Response, Result, Setup, Trailers,
     };
     pub use serde::Deserialize;
-}
-
-/// What the attribute macro's expansion calls.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::stream::start;
 }

@@ -11,11 +11,28 @@ use crate::shared::SharedGauge;
 #[derive(Debug)]
 pub struct Setup {
     filter: &'static str,
+    /// How many members of a chain there are before this one, by name; none outside a chain.
+    members: Vec<String>,
+    /// Tells members of one name apart, from the second one on.
+    repetition: Option<usize>,
 }
 
 impl Setup {
     pub(crate) const fn new(filter: &'static str) -> Self {
-        Self { filter }
+        Self { filter, members: Vec::new(), repetition: None }
+    }
+
+    /// The same for a filter of this name.
+    pub(crate) fn named(&self, filter: &'static str) -> Self {
+        Self { filter, members: Vec::new(), repetition: self.repetition }
+    }
+
+    /// What the next member of a chain gets, which is a filter of this name.
+    pub(crate) fn for_member(&mut self, name: &str) -> Self {
+        let same = self.members.iter().filter(|member| *member == name).count();
+        self.members.push(name.to_owned());
+        let repetition = (same > 0).then(|| same.saturating_add(1));
+        Self { filter: self.filter, members: Vec::new(), repetition }
     }
 
     /// Defines metrics also later, while requests run.
@@ -61,12 +78,17 @@ impl Setup {
     }
 
     /// The name of the plugin in Envoy's configuration, as a part of a metric's name; what one
-    /// configuration counts for itself goes by it. `unnamed` where the host does not tell.
+    /// configuration counts for itself goes by it. `unnamed` where the host does not tell. Of a filter
+    /// that is in a chain several times, the second one is `<name>_2`.
     #[must_use]
     pub fn plugin_name(&self) -> String {
         let name = Properties.bytes(&["plugin_name"]).ok().flatten();
         let name = metrics::segment(&String::from_utf8_lossy(&name.unwrap_or_default()));
-        if name.is_empty() { "unnamed".to_owned() } else { name }
+        let name = if name.is_empty() { "unnamed".to_owned() } else { name };
+        match self.repetition {
+            Some(repetition) => format!("{name}_{repetition}"),
+            None => name,
+        }
     }
 
     /// A generator that starts differently in every worker.

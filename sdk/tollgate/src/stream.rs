@@ -1,243 +1,220 @@
-//! Where the host's callbacks become calls of a filter.
+//! One request and its response on their way through a filter.
 //!
-//! The only module beside [`crate::abi`] that knows the `proxy-wasm` crate: its dispatcher owns a
-//! [`Root`] per configuration and a [`Stream`] per request, and calls them.
+//! Each direction is one future that goes through the phases of its headers, body and trailers; most
+//! are over with the headers. What a phase decides is acted on here, the same for every filter.
 
-use crate::abi::{self, BufferKind, Result, StreamKind};
+mod direction;
+mod pipe;
+
+use crate::abi::{self, MapKind, Result, StreamKind};
 use crate::config::{self, ConfigError};
-use crate::executor::{self, First};
+use crate::executor::Scope;
 use crate::filter::{FailurePolicy, Flow, HttpFilter};
-use crate::message::{Request, Response};
+use crate::message::{Body, End, Extensions, Headers, Memory, Request, Response, Trailers};
 use crate::metrics::Counter;
 use crate::reply::LocalReply;
 use crate::setup::Setup;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType};
-use std::cell::{Cell, RefCell};
+pub(crate) use direction::{Direction, Verdict};
+use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
-/// Registers a filter with the dispatcher; the first thing that a module does.
-pub fn start<F: HttpFilter>() {
-    abi::run_constructors();
-    proxy_wasm::set_root_context(|id| Box::new(Root::<F> { id, plugin: None }));
-}
+use serde_json::Value;
 
-/// One configuration of a filter in one worker.
-struct Root<F> {
-    id: u32,
-    plugin: Option<Rc<Plugin<F>>>,
-}
-
-/// A filter and what the SDK counts for it.
-struct Plugin<F> {
-    filter: F,
-    failures: Counter,
-}
-
-impl<F: HttpFilter> Root<F> {
-    fn configure(&mut self) -> Result<(), ConfigError> {
-        let config = config::from_slice(&abi::buffer(BufferKind::PluginConfiguration)?)?;
-        let mut setup = Setup::new(F::NAME);
-        let failures = setup.counter("failures")?;
-        let filter = F::configure(config, &mut setup)?;
-        self.plugin = Some(Rc::new(Plugin { filter, failures }));
-        Ok(())
-    }
-}
-
-impl<F: HttpFilter> Context for Root<F> {}
-
-impl<F: HttpFilter> RootContext for Root<F> {
-    fn on_configure(&mut self, _size: usize) -> bool {
-        match self.configure() {
-            Ok(()) => true,
-            Err(error) => {
-                crate::error!("tollgate {}: configuration refused: {error}", F::NAME);
-                false
-            }
-        }
-    }
-
-    fn on_tick(&mut self) {
-        executor::tick(self.id);
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::<F> {
-            id,
-            root: self.id,
-            plugin: self.plugin.clone(),
-            state: None,
-            parked: None,
-            replied: Rc::default(),
-        }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl<F> Drop for Root<F> {
-    fn drop(&mut self) {
-        executor::remove_root(self.id);
-    }
+/// A filter with one configuration, and what the SDK counts for it.
+pub(crate) struct Plugin<F> {
+    pub(crate) filter: F,
+    pub(crate) failures: Counter,
 }
 
 /// One request and its response.
-///
-/// Dropped by the dispatcher when Envoy deletes the stream, however it ended; what waits and what
-/// the filter remembers goes with it.
-struct Stream<F: HttpFilter> {
-    id: u32,
-    root: u32,
-    plugin: Option<Rc<Plugin<F>>>,
-    /// Here between the phases; with the phase while one runs.
-    state: Option<F::State>,
-    parked: Option<Parked<F::State>>,
+pub(crate) struct Stream<F: HttpFilter> {
+    scope: Scope,
+    plugin: Rc<Plugin<F>>,
+    state: F::State,
+    extensions: Extensions,
+    request: Direction,
+    response: Direction,
     /// Whether the filter has answered. Its answer comes by as a response too, and cannot be
     /// answered again: the host would ignore that, and the client wait for ever.
-    replied: Rc<Cell<bool>>,
-}
-
-/// A phase that had to wait, and perhaps still does.
-struct Parked<S> {
-    task: u64,
-    /// Where the phase leaves the state when it has finished.
-    state: Rc<RefCell<Option<S>>>,
+    replied: Cell<bool>,
 }
 
 impl<F: HttpFilter> Stream<F> {
-    /// Runs one phase of the filter: polls it, acts on its answer, or parks it.
-    fn run<P>(&mut self, kind: StreamKind, phase: P) -> Action
-    where
-        P: Future<Output = (F::State, Result<Flow>)> + 'static,
-    {
-        let action = match executor::poll_first(Box::pin(phase)) {
-            First::Done((state, result)) => {
-                self.state = Some(state);
-                let act = |plugin: &Rc<Plugin<F>>| plugin.act(kind, result, &self.replied);
-                self.plugin.as_ref().map_or(Action::Pause, act)
-            }
-            First::Waiting(waiting) => {
-                self.park(kind, waiting);
-                Action::Pause
-            }
-        };
-        executor::settle(self.root);
-        action
-    }
-
-    fn park<P>(&mut self, kind: StreamKind, waiting: executor::Waiting<P>)
-    where
-        P: Future<Output = (F::State, Result<Flow>)> + 'static,
-    {
-        let state = Rc::<RefCell<Option<F::State>>>::default();
-        let (slot, plugin, replied) =
-            (Rc::clone(&state), self.plugin.clone(), Rc::clone(&self.replied));
-        let finish = move |(state, result)| {
-            slot.replace(Some(state));
-            if let Some(plugin) = plugin
-                && plugin.act(kind, result, &replied) == Action::Continue
-                && let Err(error) = abi::continue_stream(kind)
-            {
-                crate::warn!("tollgate {}: cannot continue a stream: {error}", F::NAME);
-            }
-        };
-        self.parked = Some(Parked { task: waiting.park(self.root, self.id, finish), state });
-    }
-
-    /// Ends a phase that still waits, because the stream has gone on without it.
-    fn cancel(&self) {
-        if let Some(parked) = &self.parked {
-            executor::cancel(parked.task);
+    pub(crate) fn new(scope: Scope, plugin: Rc<Plugin<F>>) -> Self {
+        Self {
+            scope,
+            plugin,
+            state: F::State::default(),
+            extensions: Extensions::default(),
+            request: Direction::new(StreamKind::Request),
+            response: Direction::new(StreamKind::Response),
+            replied: Cell::new(false),
         }
     }
 
-    fn take_state(&mut self) -> F::State {
-        match self.parked.take() {
-            Some(parked) => parked.state.take(),
-            None => self.state.take(),
+    pub(crate) fn root(&self) -> u32 {
+        self.scope.root
+    }
+
+    pub(crate) fn direction(&self, kind: StreamKind) -> &Direction {
+        match kind {
+            StreamKind::Request => &self.request,
+            StreamKind::Response => &self.response,
         }
-        .unwrap_or_default()
+    }
+
+    pub(crate) fn request_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
+        let stream = Rc::clone(self);
+        self.request.headers(self.scope, async move { stream.drive_request(end_of_stream).await })
+    }
+
+    pub(crate) fn response_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
+        if self.response.is_stopped() {
+            // What the host sends in the place of a response that was answered must not be held.
+            return Verdict::Release;
+        }
+        self.request.cancel_headers();
+        let stream = Rc::clone(self);
+        self.response.headers(self.scope, async move { stream.drive_response(end_of_stream).await })
+    }
+
+    /// The stream is gone: whatever waits is dropped, and the filter told.
+    pub(crate) fn end(&self) {
+        self.request.cancel();
+        self.response.cancel();
+        if F::HANDLES_END {
+            self.plugin.filter.end(&End::new(self.memory()));
+        }
+    }
+
+    fn memory(&self) -> Memory<'_, F::State> {
+        Memory { state: &self.state, extensions: &self.extensions }
+    }
+
+    async fn drive_request(&self, end_of_stream: bool) {
+        let (filter, direction) = (&self.plugin.filter, &self.request);
+        if F::HANDLES_REQUEST {
+            let mut headers = Headers::new(Request::<F::State>::MAP);
+            let mut request = Request::new(self.memory(), &mut headers, end_of_stream);
+            let result = filter.request(&mut request).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        if !end_of_stream && F::HANDLES_REQUEST_BODY {
+            let mut body = self.body_begins(direction).await;
+            let result = filter.request_body(&mut body).await;
+            if self.body_ends(direction, result).is_break() {
+                return;
+            }
+        }
+        if !end_of_stream && F::HANDLES_REQUEST_TRAILERS && direction.until_trailers().await {
+            let mut headers = Headers::new(MapKind::RequestTrailers);
+            let mut trailers = Trailers::new(self.memory(), &mut headers);
+            let result = filter.request_trailers(&mut trailers).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        direction.finish();
+    }
+
+    async fn drive_response(&self, end_of_stream: bool) {
+        let (filter, direction) = (&self.plugin.filter, &self.response);
+        if F::HANDLES_RESPONSE {
+            let mut headers = Headers::new(Response::<F::State>::MAP);
+            let mut response = Response::new(self.memory(), &mut headers, end_of_stream);
+            let result = filter.response(&mut response).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        if !end_of_stream && F::HANDLES_RESPONSE_BODY {
+            let mut body = self.body_begins(direction).await;
+            let result = filter.response_body(&mut body).await;
+            if self.body_ends(direction, result).is_break() {
+                return;
+            }
+        }
+        if !end_of_stream && F::HANDLES_RESPONSE_TRAILERS && direction.until_trailers().await {
+            let mut headers = Headers::new(MapKind::ResponseTrailers);
+            let mut trailers = Trailers::new(self.memory(), &mut headers);
+            let result = filter.response_trailers(&mut trailers).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        direction.finish();
+    }
+
+    /// The headers go on; waits for what follows them.
+    async fn body_begins<'a>(&'a self, direction: &'a Direction) -> Body<'a, F::State> {
+        direction.pipe().open(self.plugin.filter.body_stages());
+        direction.release();
+        direction.until_body().await;
+        Body::new(self.memory(), direction, 0)
+    }
+
+    fn body_ends(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
+        self.act(direction, result)?;
+        direction.finish_body();
+        ControlFlow::Continue(())
+    }
+
+    /// Does what a phase decided.
+    fn act(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
+        match self.plugin.flow(direction.kind(), result) {
+            Flow::Continue => return ControlFlow::Continue(()),
+            Flow::Reply(_) if self.replied.get() => return ControlFlow::Continue(()),
+            Flow::Reply(reply) => self.reply(direction.kind(), &reply),
+            Flow::Reset => {
+                let _ = abi::close_stream(direction.kind());
+            }
+        }
+        self.request.stop();
+        direction.stop();
+        ControlFlow::Break(())
+    }
+
+    /// A refusal that cannot be sent must not become a pass.
+    fn reply(&self, kind: StreamKind, reply: &LocalReply) {
+        self.replied.set(true);
+        if let Err(error) = reply.send() {
+            self.plugin.failures.increment();
+            crate::warn!("tollgate {}: cannot send a reply: {error}", F::NAME);
+            let _ = abi::close_stream(kind);
+        }
     }
 }
 
 impl<F: HttpFilter> Plugin<F> {
-    /// Does what a phase decided. `Action::Continue` is left to the caller, which knows whether the
-    /// stream is paused.
-    fn act(&self, kind: StreamKind, result: Result<Flow>, replied: &Cell<bool>) -> Action {
-        let reply = match result {
-            Ok(Flow::Continue) => return Action::Continue,
-            Ok(Flow::Reply(reply)) => reply,
-            Err(error) => {
-                self.failures.increment();
-                crate::warn!("tollgate {}: failed on a {}: {error}", F::NAME, phase_name(kind));
-                match F::ON_FAILURE {
-                    FailurePolicy::Open => return Action::Continue,
-                    FailurePolicy::Closed => failure_reply(F::NAME),
-                }
-            }
+    /// Makes a filter from its configuration.
+    pub(crate) fn configure(config: Value, setup: &Setup) -> Result<Self, ConfigError> {
+        let mut setup = setup.named(F::NAME);
+        let failures = setup.counter("failures")?;
+        let filter = F::configure(config::from_value(config)?, &mut setup)?;
+        Ok(Self { filter, failures })
+    }
+
+    /// What a phase decided, or what becomes of a stream on which it failed.
+    pub(crate) fn flow(&self, kind: StreamKind, result: Result<Flow>) -> Flow {
+        let error = match result {
+            Ok(flow) => return flow,
+            Err(error) => error,
         };
-        if replied.replace(true) {
-            return Action::Continue;
+        self.failures.increment();
+        crate::warn!("tollgate {}: failed on a {}: {error}", F::NAME, kind.name());
+        match F::ON_FAILURE {
+            FailurePolicy::Open => Flow::Continue,
+            FailurePolicy::Closed => Flow::Reply(failure_reply(F::NAME)),
         }
-        // A refusal that cannot be sent must not become a pass.
-        if let Err(error) = reply.send() {
-            self.failures.increment();
-            crate::warn!("tollgate {}: cannot send a reply: {error}", F::NAME);
-            let _ = abi::close_stream(kind);
-        }
-        Action::Pause
     }
 }
 
-fn phase_name(kind: StreamKind) -> &'static str {
-    match kind {
-        StreamKind::Request => "request",
-        StreamKind::Response => "response",
-    }
-}
-
+/// What a client gets from a filter that fails closed.
 fn failure_reply(filter: &str) -> LocalReply {
     LocalReply::new(503).details(format!("tollgate_{filter}_failed"))
-}
-
-impl<F: HttpFilter> Context for Stream<F> {}
-
-impl<F: HttpFilter> HttpContext for Stream<F> {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(plugin) = self.plugin.clone() else {
-            let _ = abi::close_stream(StreamKind::Request);
-            return Action::Pause;
-        };
-        if !F::HANDLES_REQUEST {
-            return Action::Continue;
-        }
-        let mut request = Request::new(self.root, end_of_stream, self.take_state());
-        self.run(StreamKind::Request, async move {
-            let result = plugin.filter.request(&mut request).await;
-            (request.state, result)
-        })
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.cancel();
-        let Some(plugin) = self.plugin.clone().filter(|_| F::HANDLES_RESPONSE) else {
-            return Action::Continue;
-        };
-        let mut response = Response::new(self.root, end_of_stream, self.take_state());
-        self.run(StreamKind::Response, async move {
-            let result = plugin.filter.response(&mut response).await;
-            (response.state, result)
-        })
-    }
-}
-
-impl<F: HttpFilter> Drop for Stream<F> {
-    fn drop(&mut self) {
-        self.cancel();
-    }
 }
 
 #[cfg(test)]

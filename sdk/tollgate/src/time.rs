@@ -1,6 +1,7 @@
-//! Clocks of the host.
+//! Clocks of the host, and waiting.
 
 use crate::abi::{self, Result};
+pub use crate::executor::{Elapsed, Sleep, sleep, timeout};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The host outside a module: what a test installs in the place of Envoy.
 
-use super::{BufferKind, HostError, LocalResponse, MapKind, MetricKind, Result, Status};
-use super::{StreamKind, Versioned};
+use super::{BufferKind, GrpcCall, HostError, HttpCall, LocalResponse, MapKind, MetricKind};
+use super::{Result, Status, StreamKind, Versioned};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -29,8 +29,26 @@ pub trait Host {
     fn set_tick_period(&self, _milliseconds: u32) -> Result<()> {
         unimplemented("proxy_set_tick_period_milliseconds")
     }
-    fn buffer(&self, _kind: BufferKind) -> Result<Vec<u8>> {
+    fn buffer(&self, _kind: BufferKind, _start: usize, _size: usize) -> Result<Vec<u8>> {
         unimplemented("proxy_get_buffer_bytes")
+    }
+    fn set_buffer(&self, _kind: BufferKind, _start: usize, _size: usize, _data: &[u8]) -> Result<()> {
+        unimplemented("proxy_set_buffer_bytes")
+    }
+    fn set_header_map(&self, _kind: MapKind, _pairs: &[u8]) -> Result<()> {
+        unimplemented("proxy_set_header_map_pairs")
+    }
+    fn http_call(&self, _call: &HttpCall<'_>) -> Result<u32> {
+        unimplemented("proxy_http_call")
+    }
+    fn grpc_call(&self, _call: &GrpcCall<'_>) -> Result<u32> {
+        unimplemented("proxy_grpc_call")
+    }
+    fn grpc_cancel(&self, _token: u32) -> Result<()> {
+        unimplemented("proxy_grpc_cancel")
+    }
+    fn call_status(&self) -> Result<(u32, Vec<u8>)> {
+        unimplemented("proxy_get_status")
     }
     fn header_map(&self, _kind: MapKind) -> Result<Vec<u8>> {
         unimplemented("proxy_get_header_map_pairs")
@@ -122,7 +140,13 @@ pub(crate) mod calls {
         monotonic_nanoseconds() -> u64, "clock_time_get";
         random_seed() -> u64, "random_get";
         set_tick_period(milliseconds: u32) -> (), "proxy_set_tick_period_milliseconds";
-        buffer(kind: BufferKind) -> Vec<u8>, "proxy_get_buffer_bytes";
+        buffer(kind: BufferKind, start: usize, size: usize) -> Vec<u8>, "proxy_get_buffer_bytes";
+        set_buffer(kind: BufferKind, start: usize, size: usize, data: &[u8]) -> (), "proxy_set_buffer_bytes";
+        set_header_map(kind: MapKind, pairs: &[u8]) -> (), "proxy_set_header_map_pairs";
+        http_call(call: &HttpCall<'_>) -> u32, "proxy_http_call";
+        grpc_call(call: &GrpcCall<'_>) -> u32, "proxy_grpc_call";
+        grpc_cancel(token: u32) -> (), "proxy_grpc_cancel";
+        call_status() -> (u32, Vec<u8>), "proxy_get_status";
         header_map(kind: MapKind) -> Vec<u8>, "proxy_get_header_map_pairs";
         header_value(kind: MapKind, name: &str) -> Option<Vec<u8>>, "proxy_get_header_map_value";
         replace_header(kind: MapKind, name: &str, value: &[u8]) -> (), "proxy_replace_header_map_value";
@@ -144,31 +168,4 @@ pub(crate) mod calls {
 
     /// Nothing to run: a native program ran its constructors before `main`.
     pub(crate) fn run_constructors() {}
-}
-
-/// `proxy-wasm` refers to every import of the ABI, so a native program links only when each one is
-/// defined. The SDK never calls them natively; whoever does is told that there is no host.
-mod link {
-    macro_rules! absent {
-        ($($name:ident)*) => {
-            $(#[unsafe(no_mangle)]
-            extern "C" fn $name() -> u32 {
-                12 // Unimplemented
-            })*
-        };
-    }
-
-    absent! {
-        proxy_log proxy_get_log_level proxy_get_current_time_nanoseconds
-        proxy_set_tick_period_milliseconds proxy_get_buffer_bytes proxy_set_buffer_bytes
-        proxy_get_header_map_pairs proxy_set_header_map_pairs proxy_get_header_map_value
-        proxy_remove_header_map_value proxy_replace_header_map_value proxy_add_header_map_value
-        proxy_get_property proxy_set_property proxy_get_shared_data proxy_set_shared_data
-        proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue
-        proxy_enqueue_shared_queue proxy_continue_stream proxy_close_stream
-        proxy_send_local_response proxy_http_call proxy_grpc_call proxy_grpc_stream
-        proxy_grpc_send proxy_grpc_cancel proxy_grpc_close proxy_get_status
-        proxy_set_effective_context proxy_call_foreign_function proxy_done proxy_define_metric
-        proxy_get_metric proxy_record_metric proxy_increment_metric
-    }
 }

@@ -1,0 +1,256 @@
+use super::{Calls, DEFAULT_LIMIT, DEFAULT_TIMEOUT, Pending, Retry, as_plugin, milliseconds};
+use crate::abi::{self, BufferKind, HostError, MapKind, Status};
+use crate::headers::HeaderMap;
+use std::fmt;
+use std::time::Duration;
+
+thread_local! {
+    static CALLS: Calls<Result<Answer, CallError>> = const { Calls::new() };
+}
+
+/// An HTTP request to a cluster; see [the module](super).
+#[derive(Clone)]
+pub struct HttpCall {
+    cluster: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    timeout: Duration,
+    limit: usize,
+    retry: Retry,
+}
+
+/// The answer to an HTTP request, whatever its status.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// The host did not send the request: it does not know the cluster, or refuses the request.
+    Refused(HostError),
+    /// The cluster could not be reached, or the connection broke before the answer was there.
+    Unreachable,
+    /// The time was over first.
+    TimedOut,
+    /// The answer is larger than allowed.
+    TooLarge {
+        /// How large its body is, in bytes.
+        size: usize,
+        /// How large it may be, in bytes.
+        limit: usize,
+    },
+    /// The host cannot give the answer, or it is not HTTP.
+    Malformed(HostError),
+    /// The answer has a status other than 2xx; only where [`Answer::success`] is asked.
+    Status(u16),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "the host refused the call: {error}"),
+            Self::Unreachable => f.write_str("the cluster cannot be reached"),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "the answer has {size} bytes, allowed are {limit}")
+            }
+            Self::Malformed(error) => write!(f, "the answer cannot be read: {error}"),
+            Self::Status(status) => write!(f, "the answer has status {status}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl HttpCall {
+    /// A request by any method. `path` may have a query.
+    #[must_use]
+    pub fn new(method: &str, cluster: &str, authority: &str, path: &str) -> Self {
+        let pseudo = [(":method", method), (":authority", authority), (":path", path)];
+        let headers = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        Self {
+            cluster: cluster.to_owned(),
+            headers: headers.to_vec(),
+            body: Vec::new(),
+            timeout: DEFAULT_TIMEOUT,
+            limit: DEFAULT_LIMIT,
+            retry: Retry::NONE,
+        }
+    }
+
+    /// A `GET` request.
+    #[must_use]
+    pub fn get(cluster: &str, authority: &str, path: &str) -> Self {
+        Self::new("GET", cluster, authority, path)
+    }
+
+    /// A `POST` request.
+    #[must_use]
+    pub fn post(cluster: &str, authority: &str, path: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::new("POST", cluster, authority, path).body(body)
+    }
+
+    /// Adds a header; its name in lower case.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// How long each try may take, from 1 ms; 5 s unless it is said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many bytes the body of the answer may have; 1 MiB unless it is said.
+    #[must_use]
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Whether the call is made again when it fails, or is answered with 5xx; not unless it is said.
+    /// Only for calls that may be made twice. A cluster that the host does not know is not tried again.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Sends the request and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none. An answer with any status is `Ok`; see [`Answer::success`].
+    pub async fn send(&self) -> Result<Answer, CallError> {
+        let mut retries = 0;
+        loop {
+            let answer = self.send_once().await;
+            if !is_worth_a_retry(&answer) || !self.retry.allows(retries) {
+                return answer;
+            }
+            self.retry.pause(retries).await;
+            retries = retries.saturating_add(1);
+        }
+    }
+
+    async fn send_once(&self) -> Result<Answer, CallError> {
+        let pairs = self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        let headers = HeaderMap::from_pairs(pairs);
+        let call = abi::HttpCall {
+            cluster: &self.cluster,
+            headers: headers.as_buffer(),
+            body: &self.body,
+            timeout_milliseconds: milliseconds(self.timeout),
+        };
+        let number = as_plugin(|| abi::http_call(&call)).map_err(CallError::Refused)?;
+        // The ABI has no way to take a call back: its answer will find nobody.
+        Pending::new(&CALLS, number, self.limit, |_| ()).answer().await
+    }
+}
+
+fn is_worth_a_retry(answer: &Result<Answer, CallError>) -> bool {
+    match answer {
+        Ok(answer) => answer.status >= 500,
+        Err(error) => matches!(error, CallError::Unreachable | CallError::TimedOut),
+    }
+}
+
+/// The callback of the host: an answer is there, for its duration.
+pub(crate) fn answered(number: u32, headers: usize, body_size: usize) {
+    if let Some(slot) = CALLS.with(|calls| calls.find(number)) {
+        slot.fill(read(headers, body_size, slot.limit));
+    }
+}
+
+fn read(headers: usize, body_size: usize, limit: usize) -> Result<Answer, CallError> {
+    if headers == 0 {
+        return Err(CallError::Unreachable);
+    }
+    if body_size > limit {
+        return Err(CallError::TooLarge { size: body_size, limit });
+    }
+    let map = abi::header_map(MapKind::HttpCallResponseHeaders).map_err(CallError::Malformed)?;
+    let malformed =
+        || CallError::Malformed(HostError::new("proxy_on_http_call_response", Status::Malformed));
+    let headers = HeaderMap::from_buffer(map).map_err(|_| malformed())?;
+    let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok());
+    let status = status.and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
+    let body = match body_size {
+        0 => Vec::new(),
+        size => abi::buffer(BufferKind::HttpCallResponseBody, 0, size)
+            .map_err(CallError::Malformed)?,
+    };
+    Answer { status, headers, body }.from_upstream()
+}
+
+impl Answer {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The answer, if its status is 2xx.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Status`] for any other.
+    pub fn success(self) -> Result<Self, CallError> {
+        match self.status {
+            200..=299 => Ok(self),
+            status => Err(CallError::Status(status)),
+        }
+    }
+
+    fn from_upstream(self) -> Result<Self, CallError> {
+        Ok(self)
+    }
+}
+
+/// Shows no values and no body: they may be secrets.
+impl fmt::Debug for HttpCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCall")
+            .field("cluster", &self.cluster)
+            .field("timeout", &self.timeout)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows no values and no body: they may be secrets.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}

@@ -1,0 +1,66 @@
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+/// Values that the filters of one chain leave for those behind them, one of each type.
+///
+/// They belong to one stream and end with it. Nothing of them is seen by a client, the upstream or a
+/// filter in another module; what those shall see goes into a header.
+///
+/// ```
+/// use tollgate::Extensions;
+///
+/// struct Tenant(&'static str);
+///
+/// let extensions = Extensions::default();
+/// extensions.insert(Tenant("acme"));
+/// assert_eq!(extensions.get::<Tenant>().map(|tenant| tenant.0), Some("acme"));
+/// ```
+#[derive(Default)]
+pub struct Extensions(RefCell<Vec<Rc<dyn Any>>>);
+
+impl Extensions {
+    /// Leaves a value, in the place of one of the same type.
+    pub fn insert<T: 'static>(&self, value: T) {
+        let mut values = self.0.borrow_mut();
+        values.retain(|value| !value.is::<T>());
+        values.push(Rc::new(value));
+    }
+
+    /// The value of a type, if a filter before has left one.
+    #[must_use]
+    pub fn get<T: 'static>(&self) -> Option<Rc<T>> {
+        self.0.borrow().iter().find_map(|value| Rc::clone(value).downcast().ok())
+    }
+}
+
+/// Shows how many there are: values may be secrets.
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extensions({})", self.0.borrow().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_value_of_each_type_and_the_last_wins() {
+        let extensions = Extensions::default();
+        extensions.insert(1u8);
+        extensions.insert("text");
+        extensions.insert(2u8);
+        assert_eq!(extensions.get::<u8>().as_deref(), Some(&2));
+        assert_eq!(extensions.get::<&str>().as_deref(), Some(&"text"));
+        assert_eq!(extensions.get::<u16>(), None);
+    }
+
+    #[test]
+    fn debug_output_shows_no_value() {
+        let extensions = Extensions::default();
+        extensions.insert("secret");
+        assert_eq!(format!("{extensions:?}"), "Extensions(1)");
+    }
+}

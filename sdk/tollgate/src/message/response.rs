@@ -1,0 +1,80 @@
+use super::{Extensions, Headers, Memory};
+use crate::abi::{HostError, MapKind, Result, Status};
+use crate::headers::HeaderMap;
+use crate::properties::Properties;
+
+/// A response whose headers are about to be sent.
+#[derive(Debug)]
+pub struct Response<'a, S = ()> {
+    memory: Memory<'a, S>,
+    headers: &'a mut Headers,
+    end_of_stream: bool,
+}
+
+impl<'a, S> Response<'a, S> {
+    pub(crate) const MAP: MapKind = MapKind::ResponseHeaders;
+
+    pub(crate) fn new(
+        memory: Memory<'a, S>,
+        headers: &'a mut Headers,
+        end_of_stream: bool,
+    ) -> Self {
+        Self { memory, headers, end_of_stream }
+    }
+
+    /// What the filter remembers of this exchange. A response may come to a request that the filter
+    /// never saw, or has not decided about yet: Envoy, or a filter in front, has answered it.
+    #[must_use]
+    pub fn state(&self) -> &'a S {
+        self.memory.state
+    }
+
+    /// What the filters of a chain have left for each other.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        self.memory.extensions
+    }
+
+    /// The headers. They are read from the host once, at the first use.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot give them.
+    pub fn headers(&self) -> Result<&HeaderMap> {
+        self.headers.get()
+    }
+
+    /// The headers, to change them or to look at one alone.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        self.headers
+    }
+
+    /// The HTTP status, read by itself: cheaper than all headers.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot give it, or it is not a number.
+    pub fn status(&self) -> Result<u16> {
+        self.headers
+            .first(":status")?
+            .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
+            .ok_or(HostError::new("proxy_get_header_map_value", Status::Malformed))
+    }
+
+    /// Whether the headers are all there is: no body, no trailers.
+    #[must_use]
+    pub fn end_of_stream(&self) -> bool {
+        self.end_of_stream
+    }
+
+    /// What Envoy knows about this exchange beside its headers.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        Properties
+    }
+
+    /// The same response, as a part of the filter sees it.
+    pub(crate) fn part<T: 'a>(&mut self, part: impl FnOnce(&'a S) -> &'a T) -> Response<'_, T> {
+        Response::new(self.memory.map(part), self.headers, self.end_of_stream)
+    }
+}

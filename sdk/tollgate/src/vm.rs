@@ -1,0 +1,363 @@
+//! Where the host's callbacks become calls of a filter.
+//!
+//! A module has one VM: [`start`] makes it, and the functions of this module, one for each callback of
+//! the ABI, are what the module exports (see [`export`](crate::export)). Natively a thread has one
+//! VM, and a test may call the same functions.
+//!
+//! No callback panics, whatever it is called with: what is said of a context that is unknown or gone,
+//! or of a call that nobody waits for, has no effect.
+
+use crate::abi::{self, BufferKind, StreamKind};
+use crate::config;
+use crate::config::ConfigError;
+use crate::executor::{self, Scope};
+use crate::filter::{FailurePolicy, HttpFilter};
+use crate::id_map::IdMap;
+use crate::setup::Setup;
+use crate::stream::{Plugin, Stream, Verdict};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What the host understands of a callback's answer (`context_interface.h` of proxy-wasm-cpp-host).
+mod action {
+    pub(super) const CONTINUE: u32 = 0;
+    /// Of a body: what has come stays in the host's buffer.
+    pub(super) const STOP_ITERATION_AND_BUFFER: u32 = 1;
+    /// Of trailers.
+    pub(super) const STOP_ITERATION: u32 = 1;
+    /// Of a body: what has come is thrown away.
+    pub(super) const STOP_ITERATION_NO_BUFFER: u32 = 3;
+    /// Of headers: nothing of the stream goes on, and the sender is slowed down.
+    pub(super) const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
+}
+
+thread_local! {
+    static VM: RefCell<Option<Rc<dyn Callbacks>>> = const { RefCell::new(None) };
+}
+
+/// Makes the VM of a filter; the first thing that a module does.
+pub fn start<F: HttpFilter>() {
+    abi::run_constructors();
+    let vm: Rc<dyn Callbacks> = Rc::new(Vm::<F> { plugins: RefCell::default(), streams: RefCell::default() });
+    let before = VM.with_borrow_mut(|current| current.replace(vm));
+    drop(before);
+}
+
+/// Runs a callback, if there is a VM.
+fn call<T: Default>(run: impl FnOnce(&dyn Callbacks) -> T) -> T {
+    // Cloned out, so that a host may call back while a callback runs.
+    let vm = VM.with_borrow(Clone::clone);
+    vm.map(|vm| run(&*vm)).unwrap_or_default()
+}
+
+/// `proxy_on_context_create`: of a plugin when `parent` is 0, else of a stream of that plugin.
+pub fn on_context_create(context: u32, parent: u32) {
+    call(|vm| vm.on_context_create(context, parent));
+}
+
+/// `proxy_on_configure`: whether the plugin takes its configuration, which the host holds.
+#[must_use]
+pub fn on_configure(root: u32) -> bool {
+    call(|vm| vm.on_configure(root))
+}
+
+/// `proxy_on_tick`
+pub fn on_tick(root: u32) {
+    executor::tick(root);
+}
+
+/// `proxy_on_request_headers`
+#[must_use]
+pub fn on_request_headers(context: u32, end_of_stream: bool) -> u32 {
+    call(|vm| vm.on_headers(StreamKind::Request, context, end_of_stream))
+}
+
+/// `proxy_on_request_body`: the host holds `size` bytes.
+#[must_use]
+pub fn on_request_body(context: u32, size: usize, end_of_stream: bool) -> u32 {
+    call(|vm| vm.on_body(StreamKind::Request, context, size, end_of_stream))
+}
+
+/// `proxy_on_request_trailers`
+#[must_use]
+pub fn on_request_trailers(context: u32) -> u32 {
+    call(|vm| vm.on_trailers(StreamKind::Request, context))
+}
+
+/// `proxy_on_response_headers`
+#[must_use]
+pub fn on_response_headers(context: u32, end_of_stream: bool) -> u32 {
+    call(|vm| vm.on_headers(StreamKind::Response, context, end_of_stream))
+}
+
+/// `proxy_on_response_body`: the host holds `size` bytes.
+#[must_use]
+pub fn on_response_body(context: u32, size: usize, end_of_stream: bool) -> u32 {
+    call(|vm| vm.on_body(StreamKind::Response, context, size, end_of_stream))
+}
+
+/// `proxy_on_response_trailers`
+#[must_use]
+pub fn on_response_trailers(context: u32) -> u32 {
+    call(|vm| vm.on_trailers(StreamKind::Response, context))
+}
+
+/// `proxy_on_http_call_response`: how many headers, bytes and trailers have come; no headers when the
+/// call failed.
+pub fn on_http_call_response(root: u32, call: u32, headers: usize, body_size: usize) {
+    crate::callout::http::answered(call, headers, body_size);
+    executor::settle(root);
+}
+
+/// `proxy_on_grpc_receive`
+pub fn on_grpc_receive(root: u32, call: u32, size: usize) {
+    crate::callout::grpc::received(call, size);
+    executor::settle(root);
+}
+
+/// `proxy_on_grpc_close`
+pub fn on_grpc_close(root: u32, call: u32, status: u32) {
+    crate::callout::grpc::closed(call, status);
+    executor::settle(root);
+}
+
+/// `proxy_on_delete`: of a stream or a plugin.
+pub fn on_delete(context: u32) {
+    call(|vm| vm.on_delete(context));
+}
+
+/// The callbacks that depend on the filter.
+trait Callbacks {
+    fn on_context_create(&self, context: u32, parent: u32);
+    fn on_configure(&self, root: u32) -> bool;
+    fn on_headers(&self, kind: StreamKind, context: u32, end_of_stream: bool) -> u32;
+    fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32;
+    fn on_trailers(&self, kind: StreamKind, context: u32) -> u32;
+    fn on_delete(&self, context: u32);
+}
+
+/// All plugins of one filter in one worker, and their streams. Nothing is borrowed while a filter or
+/// the host runs.
+struct Vm<F: HttpFilter> {
+    /// By root context; none before a plugin is configured.
+    plugins: RefCell<IdMap<u32, Option<Rc<Plugin<F>>>>>,
+    streams: RefCell<IdMap<u32, Rc<Stream<F>>>>,
+}
+
+impl<F: HttpFilter> Vm<F> {
+    fn stream(&self, context: u32) -> Option<Rc<Stream<F>>> {
+        self.streams.borrow().get(&context).map(Rc::clone)
+    }
+
+    fn plugin(&self, root: u32) -> Option<Rc<Plugin<F>>> {
+        self.plugins.borrow().get(&root)?.as_ref().map(Rc::clone)
+    }
+
+    fn configure(&self, root: u32) -> Result<(), ConfigError> {
+        let configuration = abi::buffer(BufferKind::PluginConfiguration, 0, usize::MAX)?;
+        let config = config::parse(&configuration)?;
+        let scope = Scope { root, context: root };
+        let plugin = executor::within(scope, || Plugin::configure(config, &Setup::new(F::NAME)))?;
+        let before = self.plugins.borrow_mut().insert(root, Some(Rc::new(plugin)));
+        drop(before);
+        Ok(())
+    }
+}
+
+/// What becomes of a stream whose filter is not there.
+fn without_filter(policy: FailurePolicy, kind: StreamKind) -> u32 {
+    match policy {
+        FailurePolicy::Open => action::CONTINUE,
+        FailurePolicy::Closed => {
+            let _ = abi::close_stream(kind);
+            action::STOP_ALL_ITERATION_AND_WATERMARK
+        }
+    }
+}
+
+impl<F: HttpFilter> Callbacks for Vm<F> {
+    fn on_context_create(&self, context: u32, parent: u32) {
+        if parent == 0 {
+            self.plugins.borrow_mut().entry(context).or_default();
+        } else if let Some(plugin) = self.plugin(parent) {
+            let scope = Scope { root: parent, context };
+            let before = self.streams.borrow_mut().insert(context, Rc::new(Stream::new(scope, plugin)));
+            drop(before);
+        }
+    }
+
+    fn on_configure(&self, root: u32) -> bool {
+        let configured = self.configure(root);
+        executor::settle(root);
+        configured
+            .inspect_err(|error| {
+                crate::error!("tollgate {}: configuration refused: {error}", F::NAME);
+            })
+            .is_ok()
+    }
+
+    fn on_headers(&self, kind: StreamKind, context: u32, end_of_stream: bool) -> u32 {
+        let Some(stream) = self.stream(context) else { return without_filter(F::ON_FAILURE, kind) };
+        let verdict = match kind {
+            StreamKind::Request => stream.request_headers(end_of_stream),
+            StreamKind::Response => stream.response_headers(end_of_stream),
+        };
+        executor::settle(stream.root());
+        match verdict {
+            Verdict::Release => action::CONTINUE,
+            Verdict::Hold | Verdict::Stop => action::STOP_ALL_ITERATION_AND_WATERMARK,
+        }
+    }
+
+    fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32 {
+        let Some(stream) = self.stream(context) else { return action::CONTINUE };
+        let verdict = stream.direction(kind).body(size, end_of_stream);
+        executor::settle(stream.root());
+        match verdict {
+            Verdict::Release => action::CONTINUE,
+            Verdict::Hold => action::STOP_ITERATION_AND_BUFFER,
+            Verdict::Stop => action::STOP_ITERATION_NO_BUFFER,
+        }
+    }
+
+    fn on_trailers(&self, kind: StreamKind, context: u32) -> u32 {
+        let Some(stream) = self.stream(context) else { return action::CONTINUE };
+        let verdict = stream.direction(kind).trailers();
+        executor::settle(stream.root());
+        match verdict {
+            Verdict::Release => action::CONTINUE,
+            Verdict::Hold | Verdict::Stop => action::STOP_ITERATION,
+        }
+    }
+
+    fn on_delete(&self, context: u32) {
+        let stream = self.streams.borrow_mut().remove(&context);
+        if let Some(stream) = stream {
+            let root = stream.root();
+            stream.end();
+            drop(stream);
+            executor::settle(root);
+            return;
+        }
+        let plugin = self.plugins.borrow_mut().remove(&context);
+        if plugin.is_some() {
+            executor::remove_root(context);
+        }
+    }
+}
+
+/// Exports the callbacks of a filter from its module; [`#[tollgate::filter]`](macro@crate::filter) does
+/// it.
+///
+/// In a build for wasm32 it also adds a custom section that tells which phases the filter handles, so
+/// that a build may remove the exports for the others: Envoy calls whatever a module exports, several
+/// times a request. A module that keeps them all works as well.
+///
+/// ```no_run
+/// # use tollgate::prelude::*;
+/// # pub struct Mine;
+/// # #[derive(serde::Deserialize)] pub struct Config {}
+/// # #[tollgate::filter(feature = "module")]
+/// # impl HttpFilter for Mine {
+/// #     type Config = Config;
+/// #     fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> { Ok(Self) }
+/// # }
+/// tollgate::export!(Mine);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! export {
+    ($filter:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use $crate::vm;
+
+            #[used]
+            #[unsafe(link_section = "tollgate.phases")]
+            static PHASES: [u8; 7] = vm::phases::<$filter>();
+
+            #[unsafe(no_mangle)]
+            extern "C" fn _initialize() {
+                vm::start::<$filter>();
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_abi_version_0_2_1() {}
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+                $crate::abi::allocate(size)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+                vm::on_context_create(context, parent);
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_configure(root: u32, _size: usize) -> u32 {
+                u32::from(vm::on_configure(root))
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_tick(root: u32) {
+                vm::on_tick(root);
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_request_headers(context: u32, _count: usize, end: u32) -> u32 {
+                vm::on_request_headers(context, end != 0)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_request_body(context: u32, size: usize, end: u32) -> u32 {
+                vm::on_request_body(context, size, end != 0)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_request_trailers(context: u32, _count: usize) -> u32 {
+                vm::on_request_trailers(context)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end: u32) -> u32 {
+                vm::on_response_headers(context, end != 0)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_response_body(context: u32, size: usize, end: u32) -> u32 {
+                vm::on_response_body(context, size, end != 0)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_response_trailers(context: u32, _count: usize) -> u32 {
+                vm::on_response_trailers(context)
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_http_call_response(
+                root: u32,
+                call: u32,
+                headers: usize,
+                body_size: usize,
+                _trailers: usize,
+            ) {
+                vm::on_http_call_response(root, call, headers, body_size);
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_grpc_receive(root: u32, call: u32, size: usize) {
+                vm::on_grpc_receive(root, call, size);
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_grpc_close(root: u32, call: u32, status: u32) {
+                vm::on_grpc_close(root, call, status);
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_delete(context: u32) {
+                vm::on_delete(context);
+            }
+        };
+    };
+}
+
+/// Which phases a filter handles, in the order of the trait's methods; `1` for each that it does.
+#[must_use]
+pub const fn phases<F: HttpFilter>() -> [u8; 7] {
+    [
+        b'0' + F::HANDLES_REQUEST as u8,
+        b'0' + F::HANDLES_REQUEST_BODY as u8,
+        b'0' + F::HANDLES_REQUEST_TRAILERS as u8,
+        b'0' + F::HANDLES_RESPONSE as u8,
+        b'0' + F::HANDLES_RESPONSE_BODY as u8,
+        b'0' + F::HANDLES_RESPONSE_TRAILERS as u8,
+        b'0' + F::HANDLES_END as u8,
+    ]
+}
