@@ -10,12 +10,13 @@ use std::collections::HashSet;
 use anyhow::{Context, Result, ensure};
 use walrus::{Module, ModuleConfig, passes};
 
-/// Where `tollgate::export!` says which phases are handled: a `1` or a `0` for each of [`PHASES`].
+/// Where `tollgate::export!` says which phases are handled: a `1` or a `0` for each of [`PHASES`], and
+/// one for whether the filter comes back to a stream.
 const SECTION: &str = "tollgate.phases";
 
 /// The callback of each phase, in the order of the section. None for the end of a stream, which is
 /// told by the callback that deletes it.
-const PHASES: [Option<&str>; 7] = [
+const PHASES: [Option<&str>; 8] = [
     Some("proxy_on_request_headers"),
     Some("proxy_on_request_body"),
     Some("proxy_on_request_trailers"),
@@ -23,10 +24,17 @@ const PHASES: [Option<&str>; 7] = [
     Some("proxy_on_response_body"),
     Some("proxy_on_response_trailers"),
     None,
+    Some(DELETE),
 ];
 
+/// The end of a stream. A filter that keeps nothing of a stream and never waits need not be told.
+const DELETE: &str = "proxy_on_delete";
+
+/// Called where a stream begins to wait; exported by the SDK only to be found here.
+const WAITS: &str = "tollgate_waits";
+
 /// What every module exports, whatever its filter does.
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 7] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
@@ -34,7 +42,6 @@ const ALWAYS: [&str; 8] = [
     "proxy_on_context_create",
     "proxy_on_configure",
     "proxy_on_tick",
-    "proxy_on_delete",
 ];
 
 /// The callbacks that answer to an import: without the one the other never comes.
@@ -112,18 +119,11 @@ const WASI: [&str; 15] = [
 ///
 /// When it is no module of a filter, or imports what Envoy does not offer.
 pub(crate) fn prune(wasm: &[u8]) -> Result<Vec<u8>> {
-    let wanted = wanted_exports(&parse(wasm)?)?;
+    let mut wanted = wanted_exports(&parse(wasm)?)?;
+    let also = needed_besides(parse(wasm)?, &wanted);
+    wanted.extend(also);
     let mut module = parse(wasm)?;
     keep_only(&mut module, &wanted);
-    let answers: Vec<_> = ANSWERS
-        .iter()
-        .filter(|(call, _)| imports(&module).any(|(_, name)| name == *call))
-        .map(|(_, answer)| *answer)
-        .collect();
-    if !answers.is_empty() {
-        module = parse(wasm)?;
-        keep_only(&mut module, &wanted.into_iter().chain(answers).collect());
-    }
     check_imports(&module)?;
     module.customs.remove_raw(SECTION);
     Ok(module.emit_wasm())
@@ -145,6 +145,15 @@ fn wanted_exports(module: &Module) -> Result<HashSet<&'static str>> {
     ensure!(is_known, "its section {SECTION} is not of this version of the SDK");
     let handled = PHASES.iter().zip(phases).filter(|(_, handled)| *handled == b'1');
     Ok(ALWAYS.into_iter().chain(handled.filter_map(|(callback, _)| *callback)).collect())
+}
+
+/// The callbacks that what these exports do brings with it.
+fn needed_besides(mut module: Module, exports: &HashSet<&str>) -> Vec<&'static str> {
+    let waits = module.exports.get_func(WAITS).ok();
+    keep_only(&mut module, exports);
+    let can_wait = waits.is_some_and(|waits| module.funcs.iter().any(|it| it.id() == waits));
+    let called = ANSWERS.iter().filter(|(call, _)| imports(&module).any(|(_, name)| name == *call));
+    called.map(|(_, answer)| *answer).chain(can_wait.then_some(DELETE)).collect()
 }
 
 fn keep_only(module: &mut Module, names: &HashSet<&str>) {
@@ -225,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_exports_of_phases_that_are_not_handled_go_with_their_functions() {
-        let wasm = module(&["_initialize", REQUEST, RESPONSE, "malloc"], Some("1000000"), None);
+        let wasm = module(&["_initialize", REQUEST, RESPONSE, "malloc"], Some("10000000"), None);
         let pruned = prune(&wasm).unwrap();
         assert_eq!(exports(&pruned), ["_initialize", REQUEST]);
         let pruned = Module::from_buffer(&pruned).unwrap();
@@ -236,17 +245,45 @@ mod tests {
     #[test]
     fn the_answer_to_a_call_stays_only_where_the_call_can_be_made() {
         let call = Some(("env", "proxy_http_call"));
-        let calls = module(&[ANSWER, REQUEST], Some("1000000"), call);
+        let calls = module(&[ANSWER, REQUEST], Some("10000000"), call);
         assert_eq!(exports(&prune(&calls).unwrap()), [ANSWER, REQUEST]);
-        let call_in_no_phase = module(&[REQUEST, ANSWER, RESPONSE], Some("1000000"), call);
+        let call_in_no_phase = module(&[REQUEST, ANSWER, RESPONSE], Some("10000000"), call);
         assert_eq!(exports(&prune(&call_in_no_phase).unwrap()), [REQUEST]);
+    }
+
+    #[test]
+    fn the_end_of_streams_is_told_only_to_a_filter_that_keeps_them_or_waits() {
+        let functions = [REQUEST, DELETE];
+        let pruned = |phases| exports(&prune(&module(&functions, Some(phases), None)).unwrap());
+        assert_eq!(pruned("10000001"), functions);
+        assert_eq!(pruned("10000000"), [REQUEST]);
+
+        let waits = |caller| {
+            let mut module = Module::default();
+            let builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+            let marker = builder.finish(Vec::new(), &mut module.funcs);
+            module.exports.add(WAITS, marker);
+            for name in [REQUEST, DELETE, "other"] {
+                let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+                if name == caller {
+                    builder.func_body().call(marker);
+                }
+                let function = builder.finish(Vec::new(), &mut module.funcs);
+                module.exports.add(name, function);
+            }
+            let data = b"10000000".to_vec();
+            module.customs.add(RawCustomSection { name: SECTION.to_owned(), data });
+            exports(&prune(&module.emit_wasm()).unwrap())
+        };
+        assert_eq!(waits(REQUEST), [REQUEST, DELETE]);
+        assert_eq!(waits("other"), [REQUEST]);
     }
 
     #[test]
     fn an_import_that_envoy_lacks_is_refused_by_name() {
         for import in [("env", "proxy_sleep"), ("wasi_snapshot_preview1", "sock_recv"), ("js", "f")]
         {
-            let wasm = module(&[REQUEST], Some("1000000"), Some(import));
+            let wasm = module(&[REQUEST], Some("10000000"), Some(import));
             let error = prune(&wasm).unwrap_err().to_string();
             assert!(error.contains(&format!("{}.{}", import.0, import.1)), "{error}");
         }
@@ -254,13 +291,13 @@ mod tests {
 
     #[test]
     fn an_import_that_only_a_pruned_export_used_is_no_matter() {
-        let wasm = module(&[REQUEST, "other"], Some("1000000"), Some(("env", "strange")));
+        let wasm = module(&[REQUEST, "other"], Some("10000000"), Some(("env", "strange")));
         assert_eq!(exports(&prune(&wasm).unwrap()), [REQUEST]);
     }
 
     #[test]
     fn a_module_without_its_phases_or_with_strange_ones_is_refused() {
-        for phases in [None, Some("11"), Some("100000x"), Some("10000000")] {
+        for phases in [None, Some("11"), Some("1000000x"), Some("100000000")] {
             let error = prune(&module(&["_initialize"], phases, None)).unwrap_err();
             assert!(error.to_string().contains(SECTION), "{error}");
         }

@@ -142,6 +142,7 @@ impl<L: Filters> HttpFilter for Chain<L> {
     const HANDLES_RESPONSE_BODY: bool = L::Member::PHASES.response_body;
     const HANDLES_RESPONSE_TRAILERS: bool = L::Member::PHASES.response_trailers;
     const HANDLES_END: bool = L::Member::PHASES.end;
+    const KEEPS_STREAMS: bool = L::Member::PHASES.keeps;
 
     type Config = Config;
     type State = State<MemberState<L>>;

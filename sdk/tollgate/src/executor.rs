@@ -96,6 +96,7 @@ pub(crate) fn start(scope: Scope, future: impl Future<Output = ()> + 'static) ->
                 None
             }
             Poll::Pending => {
+                abi::waits();
                 executor.tasks.borrow_mut().insert(id, Some(task));
                 Some(TaskId(id))
             }

@@ -137,11 +137,25 @@ pub trait HttpFilter: Sized + 'static {
     const HANDLES_RESPONSE_TRAILERS: bool = true;
     #[doc(hidden)]
     const HANDLES_END: bool = true;
+    /// Whether anything of a stream outlives its request's headers, other than what waits.
+    #[doc(hidden)]
+    const KEEPS_STREAMS: bool = size_of::<Self::State>() > 0 || keeps_streams::<Self>();
     /// How many filters a body passes inside this one: more than one only for a chain.
     #[doc(hidden)]
     fn body_stages(&self) -> usize {
         1
     }
+}
+
+/// Whether a filter comes back to a stream by its phases or the end of its state.
+pub(crate) const fn keeps_streams<F: HttpFilter>() -> bool {
+    std::mem::needs_drop::<F::State>()
+        || F::HANDLES_REQUEST_BODY
+        || F::HANDLES_REQUEST_TRAILERS
+        || F::HANDLES_RESPONSE
+        || F::HANDLES_RESPONSE_BODY
+        || F::HANDLES_RESPONSE_TRAILERS
+        || F::HANDLES_END
 }
 
 /// How a request or response goes on.

@@ -57,6 +57,11 @@ impl<F: HttpFilter> Stream<F> {
         self.scope.root
     }
 
+    /// Whether the filter waits, with the request's headers in its hands or behind them.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.request.is_waiting()
+    }
+
     pub(crate) fn direction(&self, kind: StreamKind) -> &Direction {
         match kind {
             StreamKind::Request => &self.request,
@@ -216,6 +221,3 @@ impl<F: HttpFilter> Plugin<F> {
 fn failure_reply(filter: &str) -> LocalReply {
     LocalReply::new(503).details(format!("tollgate_{filter}_failed"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! A host for the SDK's own tests: one simulated clock, one set of metrics, one map of shared data.
 
 use crate::abi::native::{self, Host};
-use crate::abi::{BufferKind, Versioned};
+use crate::abi::{BufferKind, GrpcCall, HttpCall, Versioned};
 use crate::abi::{HostError, LocalResponse, MapKind, MetricKind, Result, Status, StreamKind};
 use crate::headers::HeaderMap;
 use std::cell::{Cell, RefCell};
@@ -19,7 +19,10 @@ pub(crate) struct TestHost {
     pub(crate) tick_changes: Cell<u32>,
     pub(crate) effective_context: Cell<u32>,
     pub(crate) headers: RefCell<Vec<(String, Vec<u8>)>>,
-    pub(crate) configuration: RefCell<Vec<u8>>,
+    pub(crate) buffers: RefCell<HashMap<BufferKind, Vec<u8>>>,
+    /// The calls to other services: the context that made it, and whom it went to.
+    pub(crate) calls: RefCell<Vec<(u32, String)>>,
+    pub(crate) cancelled: RefCell<Vec<u32>>,
     /// The streams that were continued, in order.
     pub(crate) continued: RefCell<Vec<u32>>,
     /// The streams that were answered, with the status.
@@ -85,8 +88,50 @@ impl Host for TestHost {
         Ok(())
     }
 
-    fn buffer(&self, _kind: BufferKind) -> Result<Vec<u8>> {
-        Ok(self.configuration.borrow().clone())
+    fn buffer(&self, kind: BufferKind, start: usize, size: usize) -> Result<Vec<u8>> {
+        let buffers = self.buffers.borrow();
+        let bytes = buffers.get(&kind).map_or(&[][..], Vec::as_slice);
+        let end = start.saturating_add(size).min(bytes.len());
+        Ok(bytes.get(start..end).unwrap_or_default().to_vec())
+    }
+
+    /// As Envoy's `Buffer::copyFrom` (`source/extensions/common/wasm/context.cc`).
+    fn set_buffer(&self, kind: BufferKind, start: usize, size: usize, data: &[u8]) -> Result<()> {
+        let mut buffers = self.buffers.borrow_mut();
+        let bytes = buffers.entry(kind).or_default();
+        match (start, size) {
+            (0, 0) => {
+                bytes.splice(0..0, data.iter().copied());
+            }
+            (0, size) if size >= bytes.len() => *bytes = data.to_vec(),
+            (start, _) if start > 0 && start >= bytes.len() => bytes.extend_from_slice(data),
+            _ => return Err(HostError::new("proxy_set_buffer_bytes", Status::BadArgument)),
+        }
+        Ok(())
+    }
+
+    fn http_call(&self, call: &HttpCall<'_>) -> Result<u32> {
+        if call.cluster == "unknown" {
+            return Err(HostError::new("proxy_http_call", Status::BadArgument));
+        }
+        let mut calls = self.calls.borrow_mut();
+        calls.push((self.effective_context.get(), call.cluster.to_owned()));
+        Ok(calls.len() as u32)
+    }
+
+    fn grpc_call(&self, call: &GrpcCall<'_>) -> Result<u32> {
+        let mut calls = self.calls.borrow_mut();
+        calls.push((self.effective_context.get(), format!("{}/{}", call.service, call.method)));
+        Ok(calls.len() as u32)
+    }
+
+    fn grpc_cancel(&self, call: u32) -> Result<()> {
+        self.cancelled.borrow_mut().push(call);
+        Ok(())
+    }
+
+    fn call_status(&self) -> Result<(u32, Vec<u8>)> {
+        Ok((14, b"no connection".to_vec()))
     }
 
     fn header_map(&self, _kind: MapKind) -> Result<Vec<u8>> {

@@ -15,7 +15,7 @@ use crate::filter::{FailurePolicy, HttpFilter};
 use crate::id_map::IdMap;
 use crate::setup::Setup;
 use crate::stream::{Plugin, Stream, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// What the host understands of a callback's answer (`context_interface.h` of proxy-wasm-cpp-host).
@@ -32,22 +32,21 @@ mod action {
 }
 
 thread_local! {
-    static VM: RefCell<Option<Rc<dyn Callbacks>>> = const { RefCell::new(None) };
+    static VM: Cell<Option<&'static dyn Callbacks>> = const { Cell::new(None) };
 }
 
 /// Makes the VM of a filter; the first thing that a module does.
+///
+/// The VM lasts as long as its module. Natively, another one in its place leaves the first as a module
+/// that has failed leaves its memory: nothing in it is dropped.
 pub fn start<F: HttpFilter>() {
     abi::run_constructors();
-    let vm: Rc<dyn Callbacks> = Rc::new(Vm::<F> { plugins: RefCell::default(), streams: RefCell::default() });
-    let before = VM.with_borrow_mut(|current| current.replace(vm));
-    drop(before);
+    VM.set(Some(Box::leak(Box::new(Vm::<F>::new()))));
 }
 
 /// Runs a callback, if there is a VM.
 fn call<T: Default>(run: impl FnOnce(&dyn Callbacks) -> T) -> T {
-    // Cloned out, so that a host may call back while a callback runs.
-    let vm = VM.with_borrow(Clone::clone);
-    vm.map(|vm| run(&*vm)).unwrap_or_default()
+    VM.get().map(run).unwrap_or_default()
 }
 
 /// `proxy_on_context_create`: of a plugin when `parent` is 0, else of a stream of that plugin.
@@ -69,7 +68,7 @@ pub fn on_tick(root: u32) {
 /// `proxy_on_request_headers`
 #[must_use]
 pub fn on_request_headers(context: u32, end_of_stream: bool) -> u32 {
-    call(|vm| vm.on_headers(StreamKind::Request, context, end_of_stream))
+    call(|vm| vm.on_request_headers(context, end_of_stream))
 }
 
 /// `proxy_on_request_body`: the host holds `size` bytes.
@@ -87,7 +86,7 @@ pub fn on_request_trailers(context: u32) -> u32 {
 /// `proxy_on_response_headers`
 #[must_use]
 pub fn on_response_headers(context: u32, end_of_stream: bool) -> u32 {
-    call(|vm| vm.on_headers(StreamKind::Response, context, end_of_stream))
+    call(|vm| vm.on_response_headers(context, end_of_stream))
 }
 
 /// `proxy_on_response_body`: the host holds `size` bytes.
@@ -130,7 +129,8 @@ pub fn on_delete(context: u32) {
 trait Callbacks {
     fn on_context_create(&self, context: u32, parent: u32);
     fn on_configure(&self, root: u32) -> bool;
-    fn on_headers(&self, kind: StreamKind, context: u32, end_of_stream: bool) -> u32;
+    fn on_request_headers(&self, context: u32, end_of_stream: bool) -> u32;
+    fn on_response_headers(&self, context: u32, end_of_stream: bool) -> u32;
     fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32;
     fn on_trailers(&self, kind: StreamKind, context: u32) -> u32;
     fn on_delete(&self, context: u32);
@@ -141,10 +141,59 @@ trait Callbacks {
 struct Vm<F: HttpFilter> {
     /// By root context; none before a plugin is configured.
     plugins: RefCell<IdMap<u32, Option<Rc<Plugin<F>>>>>,
+    /// What is there of streams: all, if the filter comes back to them, else those that wait.
     streams: RefCell<IdMap<u32, Rc<Stream<F>>>>,
+    /// The stream that was created last. Envoy sends its request's headers at once
+    /// (`Context::decodeHeaders` in `source/extensions/common/wasm/context.cc`).
+    created: Cell<Scope>,
 }
 
 impl<F: HttpFilter> Vm<F> {
+    fn new() -> Self {
+        Self {
+            plugins: RefCell::default(),
+            streams: RefCell::default(),
+            created: Cell::default(),
+        }
+    }
+
+    fn new_stream(&self, scope: Scope) -> Option<Rc<Stream<F>>> {
+        self.plugin(scope.root).map(|plugin| Rc::new(Stream::new(scope, plugin)))
+    }
+
+    fn keep(&self, context: u32, stream: Rc<Stream<F>>) {
+        let before = self.streams.borrow_mut().insert(context, stream);
+        drop(before);
+    }
+
+    /// The stream of a request whose headers have come.
+    fn beginning(&self, context: u32) -> Option<Rc<Stream<F>>> {
+        let created = self.created.get();
+        if F::KEEPS_STREAMS || created.context != context {
+            return self.stream(context);
+        }
+        self.new_stream(created)
+    }
+
+    /// Forgets plugins that the host has deleted without saying so: a build may have removed the
+    /// callback for it.
+    fn sweep(&self, present: u32) {
+        let roots: Vec<_> = self.plugins.borrow().keys().copied().collect();
+        for root in roots {
+            if abi::set_effective_context(root).is_err() {
+                self.delete_plugin(root);
+            }
+        }
+        let _ = abi::set_effective_context(present);
+    }
+
+    fn delete_plugin(&self, root: u32) {
+        let plugin = self.plugins.borrow_mut().remove(&root);
+        if plugin.is_some() {
+            executor::remove_root(root);
+        }
+    }
+
     fn stream(&self, context: u32) -> Option<Rc<Stream<F>>> {
         self.streams.borrow().get(&context).map(Rc::clone)
     }
@@ -179,14 +228,18 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
     fn on_context_create(&self, context: u32, parent: u32) {
         if parent == 0 {
             self.plugins.borrow_mut().entry(context).or_default();
-        } else if let Some(plugin) = self.plugin(parent) {
-            let scope = Scope { root: parent, context };
-            let before = self.streams.borrow_mut().insert(context, Rc::new(Stream::new(scope, plugin)));
-            drop(before);
+            return;
+        }
+        let scope = Scope { root: parent, context };
+        if !F::KEEPS_STREAMS {
+            self.created.set(scope);
+        } else if let Some(stream) = self.new_stream(scope) {
+            self.keep(context, stream);
         }
     }
 
     fn on_configure(&self, root: u32) -> bool {
+        self.sweep(root);
         let configured = self.configure(root);
         executor::settle(root);
         configured
@@ -196,17 +249,28 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
             .is_ok()
     }
 
-    fn on_headers(&self, kind: StreamKind, context: u32, end_of_stream: bool) -> u32 {
-        let Some(stream) = self.stream(context) else { return without_filter(F::ON_FAILURE, kind) };
-        let verdict = match kind {
-            StreamKind::Request => stream.request_headers(end_of_stream),
-            StreamKind::Response => stream.response_headers(end_of_stream),
+    fn on_request_headers(&self, context: u32, end_of_stream: bool) -> u32 {
+        let Some(stream) = self.beginning(context) else {
+            return without_filter(F::ON_FAILURE, StreamKind::Request);
         };
+        let verdict = stream.request_headers(end_of_stream);
         executor::settle(stream.root());
-        match verdict {
-            Verdict::Release => action::CONTINUE,
-            Verdict::Hold | Verdict::Stop => action::STOP_ALL_ITERATION_AND_WATERMARK,
+        if !F::KEEPS_STREAMS && stream.is_waiting() {
+            self.keep(context, stream);
         }
+        headers_action(verdict)
+    }
+
+    fn on_response_headers(&self, context: u32, end_of_stream: bool) -> u32 {
+        let Some(stream) = self.stream(context) else {
+            return match F::KEEPS_STREAMS {
+                true => without_filter(F::ON_FAILURE, StreamKind::Response),
+                false => action::CONTINUE,
+            };
+        };
+        let verdict = stream.response_headers(end_of_stream);
+        executor::settle(stream.root());
+        headers_action(verdict)
     }
 
     fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32 {
@@ -239,10 +303,14 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
             executor::settle(root);
             return;
         }
-        let plugin = self.plugins.borrow_mut().remove(&context);
-        if plugin.is_some() {
-            executor::remove_root(context);
-        }
+        self.delete_plugin(context);
+    }
+}
+
+fn headers_action(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Release => action::CONTINUE,
+        Verdict::Hold | Verdict::Stop => action::STOP_ALL_ITERATION_AND_WATERMARK,
     }
 }
 
@@ -274,7 +342,7 @@ macro_rules! export {
 
             #[used]
             #[unsafe(link_section = "tollgate.phases")]
-            static PHASES: [u8; 7] = vm::phases::<$filter>();
+            static PHASES: [u8; 8] = vm::phases::<$filter>();
 
             #[unsafe(no_mangle)]
             extern "C" fn _initialize() {
@@ -348,9 +416,10 @@ macro_rules! export {
     };
 }
 
-/// Which phases a filter handles, in the order of the trait's methods; `1` for each that it does.
+/// Which phases a filter handles, in the order of the trait's methods, and whether it comes back to a
+/// stream after its request's headers; `1` for each that is so.
 #[must_use]
-pub const fn phases<F: HttpFilter>() -> [u8; 7] {
+pub const fn phases<F: HttpFilter>() -> [u8; 8] {
     [
         b'0' + F::HANDLES_REQUEST as u8,
         b'0' + F::HANDLES_REQUEST_BODY as u8,
@@ -359,5 +428,9 @@ pub const fn phases<F: HttpFilter>() -> [u8; 7] {
         b'0' + F::HANDLES_RESPONSE_BODY as u8,
         b'0' + F::HANDLES_RESPONSE_TRAILERS as u8,
         b'0' + F::HANDLES_END as u8,
+        b'0' + F::KEEPS_STREAMS as u8,
     ]
 }
+
+#[cfg(test)]
+mod tests;

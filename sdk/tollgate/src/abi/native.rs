@@ -168,4 +168,7 @@ pub(crate) mod calls {
 
     /// Nothing to run: a native program ran its constructors before `main`.
     pub(crate) fn run_constructors() {}
+
+    /// Only a build of a module looks for it.
+    pub(crate) fn waits() {}
 }

@@ -65,6 +65,8 @@ pub struct Phases {
     pub response_body: bool,
     pub response_trailers: bool,
     pub end: bool,
+    /// Anything of a stream outlives its request's headers.
+    pub keeps: bool,
 }
 
 impl Phases {
@@ -76,6 +78,7 @@ impl Phases {
         response_body: false,
         response_trailers: false,
         end: false,
+        keeps: false,
     };
 
     const fn of<F: HttpFilter>() -> Self {
@@ -87,6 +90,7 @@ impl Phases {
             response_body: F::HANDLES_RESPONSE_BODY,
             response_trailers: F::HANDLES_RESPONSE_TRAILERS,
             end: F::HANDLES_END,
+            keeps: F::KEEPS_STREAMS,
         }
     }
 
@@ -99,6 +103,7 @@ impl Phases {
             response_body: self.response_body || other.response_body,
             response_trailers: self.response_trailers || other.response_trailers,
             end: self.end || other.end,
+            keeps: self.keeps || other.keeps,
         }
     }
 

@@ -2,26 +2,24 @@ use super::*;
 use crate::testing::TestHost;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 const ROOT: u32 = 1;
 
-/// Polls a future as a callback of `stream` does, and parks it; tells when it has finished.
-fn start(stream: u32, future: impl Future<Output = ()> + 'static) -> (Option<u64>, Rc<Cell<bool>>) {
+/// Begins a future as a callback of `stream` does; tells when it has finished.
+fn start(stream: u32, future: impl Future<Output = ()> + 'static) -> (Option<TaskId>, Rc<Cell<bool>>) {
     let finished = Rc::new(Cell::new(false));
     let flag = Rc::clone(&finished);
-    let task = match poll_first(Box::pin(future)) {
-        First::Done(()) => {
-            finished.set(true);
-            None
-        }
-        First::Waiting(waiting) => Some(waiting.park(ROOT, stream, move |()| flag.set(true))),
-    };
+    let task = super::start(Scope { root: ROOT, context: stream }, async move {
+        future.await;
+        flag.set(true);
+    });
     settle(ROOT);
     (task, finished)
 }
 
-fn sleep(milliseconds: u64) -> Sleep {
-    Sleep::new(ROOT, Duration::from_millis(milliseconds))
+async fn sleep(milliseconds: u64) {
+    super::sleep(Duration::from_millis(milliseconds)).await;
 }
 
 /// Lets time pass, with ticks as the host would send them.
@@ -76,6 +74,7 @@ fn the_woken_stream_is_the_effective_context() {
         let (host, seen) = (Rc::clone(&host), Rc::clone(&seen));
         start(stream, async move {
             sleep(10).await;
+            assert_eq!(current(), Scope { root: ROOT, context: stream });
             seen.borrow_mut().push((stream, host.effective_context.get()));
         });
     }
@@ -240,7 +239,7 @@ fn ten_thousand_sleeps_share_one_tick_and_leave_nothing_behind() {
     assert_eq!(host.tick_period.get(), 0);
     EXECUTOR.with(|executor| {
         assert!(executor.tasks.borrow().is_empty());
-        assert!(executor.timers.borrow().values().all(|timers| timers.queue.is_empty()));
+        assert!(executor.timers.is_idle());
     });
 }
 
@@ -261,4 +260,75 @@ fn a_plugin_that_is_gone_takes_its_sleeps_with_it() {
     host.advance(Duration::from_secs(1));
     tick(ROOT);
     assert!(!finished.get());
+}
+
+#[test]
+fn work_in_the_background_begins_when_the_callback_is_over_and_runs_as_the_plugin() {
+    let host = TestHost::install();
+    let seen = Rc::new(Cell::new(0));
+    let (inside, context) = (Rc::clone(&seen), Rc::clone(&host));
+    let scope = Scope { root: ROOT, context: ROOT };
+    let _task = spawn(scope, async move { inside.set(context.effective_context.get()) });
+    assert_eq!(seen.get(), 0);
+    settle(ROOT);
+    assert_eq!(seen.get(), ROOT);
+}
+
+#[test]
+fn work_in_the_background_ends_with_its_plugin_and_no_other() {
+    TestHost::install();
+    let held = Rc::new(());
+    for root in [ROOT, 2] {
+        let inside = Rc::clone(&held);
+        let _task = spawn(Scope { root, context: root }, async move {
+            let _inside = inside;
+            std::future::pending::<()>().await;
+        });
+    }
+    remove_root(ROOT);
+    assert_eq!(Rc::strong_count(&held), 2);
+}
+
+#[test]
+fn a_future_that_ends_its_own_stream_is_dropped_after_its_poll() {
+    TestHost::install();
+    let task = Rc::new(Cell::new(None));
+    let inside = Rc::clone(&task);
+    let (id, finished) = start(5, async move {
+        sleep(0).await;
+        std::future::poll_fn(|context| match inside.take() {
+            Some(id) => {
+                cancel(id);
+                Poll::Pending
+            }
+            None => {
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            }
+        })
+        .await;
+    });
+    task.set(id);
+    tick(ROOT);
+    assert!(!finished.get());
+    EXECUTOR.with(|executor| assert!(executor.tasks.borrow().is_empty()));
+}
+
+#[test]
+fn a_timeout_gives_up_at_its_limit_and_drops_the_future() {
+    let host = TestHost::install();
+    let held = Rc::new(());
+    let inside = Rc::clone(&held);
+    let (_, finished) = start(5, async move {
+        let never = async move {
+            let _inside = inside;
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(timeout(Duration::from_millis(20), never).await, Err(Elapsed));
+        assert_eq!(timeout(Duration::from_millis(20), async { 7 }).await, Ok(7));
+    });
+    pass(&host, Duration::from_millis(20));
+    assert!(finished.get());
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(host.tick_period.get(), 0);
 }

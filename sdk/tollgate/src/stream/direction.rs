@@ -177,6 +177,10 @@ impl Direction {
         }
     }
 
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.progress.get(), Progress::WithHeaders(_) | Progress::BehindHeaders(_))
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.progress.get() == Progress::Stopped
     }
