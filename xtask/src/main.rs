@@ -2,6 +2,7 @@
 
 mod cargo;
 mod commands;
+mod optimize;
 mod prune;
 mod ui;
 
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Builds the filters and writes them to dist/*.wasm
     Build,
+    /// Prunes one module that was built elsewhere
+    Prune(commands::prune::Arguments),
     /// Builds, starts Envoy with the four filters, and shows what each does to real requests
     Demo(demo::Arguments),
     /// Checks the code, runs all tests, and counts them
@@ -32,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Build => build::run().map(|()| ExitCode::SUCCESS),
+        Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use walrus::{Module, ModuleConfig, passes};
 
 /// Where `tollgate::export!` says which phases are handled: a `1` or a `0` for each of [`PHASES`], and
-/// one for whether the filter comes back to a stream.
+/// one for whether anything of a stream may be left after its request's headers.
 const SECTION: &str = "tollgate.phases";
 
 /// The callback of each phase, in the order of the section. None for the end of a stream, which is
@@ -29,9 +29,6 @@ const PHASES: [Option<&str>; 8] = [
 
 /// The end of a stream. A filter that keeps nothing of a stream and never waits need not be told.
 const DELETE: &str = "proxy_on_delete";
-
-/// Called where a stream begins to wait; exported by the SDK only to be found here.
-const WAITS: &str = "tollgate_waits";
 
 /// What every module exports, whatever its filter does.
 const ALWAYS: [&str; 7] = [
@@ -120,8 +117,8 @@ const WASI: [&str; 15] = [
 /// When it is no module of a filter, or imports what Envoy does not offer.
 pub(crate) fn prune(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut wanted = wanted_exports(&parse(wasm)?)?;
-    let also = needed_besides(parse(wasm)?, &wanted);
-    wanted.extend(also);
+    let answers = answers_for(parse(wasm)?, &wanted);
+    wanted.extend(answers);
     let mut module = parse(wasm)?;
     keep_only(&mut module, &wanted);
     check_imports(&module)?;
@@ -136,9 +133,14 @@ fn parse(wasm: &[u8]) -> Result<Module> {
 }
 
 fn wanted_exports(module: &Module) -> Result<HashSet<&'static str>> {
-    let (_, section) =
-        module.customs.iter().find(|(_, section)| section.name() == SECTION).with_context(|| {
-            format!("the module has no section {SECTION}: is its filter under `#[tollgate::filter]`?")
+    let (_, section) = module
+        .customs
+        .iter()
+        .find(|(_, section)| section.name() == SECTION)
+        .with_context(|| {
+            format!(
+                "the module has no section {SECTION}: is its filter under `#[tollgate::filter]`?"
+            )
         })?;
     let phases = section.data(&walrus::IdsToIndices::default()).into_owned();
     let is_known = phases.len() == PHASES.len() && phases.iter().all(|it| b"01".contains(it));
@@ -147,13 +149,11 @@ fn wanted_exports(module: &Module) -> Result<HashSet<&'static str>> {
     Ok(ALWAYS.into_iter().chain(handled.filter_map(|(callback, _)| *callback)).collect())
 }
 
-/// The callbacks that what these exports do brings with it.
-fn needed_besides(mut module: Module, exports: &HashSet<&str>) -> Vec<&'static str> {
-    let waits = module.exports.get_func(WAITS).ok();
+/// The callbacks for the answers to calls that these exports can make.
+fn answers_for(mut module: Module, exports: &HashSet<&str>) -> Vec<&'static str> {
     keep_only(&mut module, exports);
-    let can_wait = waits.is_some_and(|waits| module.funcs.iter().any(|it| it.id() == waits));
     let called = ANSWERS.iter().filter(|(call, _)| imports(&module).any(|(_, name)| name == *call));
-    called.map(|(_, answer)| *answer).chain(can_wait.then_some(DELETE)).collect()
+    called.map(|(_, answer)| *answer).collect()
 }
 
 fn keep_only(module: &mut Module, names: &HashSet<&str>) {
@@ -252,31 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_streams_is_told_only_to_a_filter_that_keeps_them_or_waits() {
+    fn the_end_of_streams_is_told_only_to_a_filter_of_which_something_may_be_left() {
         let functions = [REQUEST, DELETE];
         let pruned = |phases| exports(&prune(&module(&functions, Some(phases), None)).unwrap());
         assert_eq!(pruned("10000001"), functions);
         assert_eq!(pruned("10000000"), [REQUEST]);
-
-        let waits = |caller| {
-            let mut module = Module::default();
-            let builder = FunctionBuilder::new(&mut module.types, &[], &[]);
-            let marker = builder.finish(Vec::new(), &mut module.funcs);
-            module.exports.add(WAITS, marker);
-            for name in [REQUEST, DELETE, "other"] {
-                let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
-                if name == caller {
-                    builder.func_body().call(marker);
-                }
-                let function = builder.finish(Vec::new(), &mut module.funcs);
-                module.exports.add(name, function);
-            }
-            let data = b"10000000".to_vec();
-            module.customs.add(RawCustomSection { name: SECTION.to_owned(), data });
-            exports(&prune(&module.emit_wasm()).unwrap())
-        };
-        assert_eq!(waits(REQUEST), [REQUEST, DELETE]);
-        assert_eq!(waits("other"), [REQUEST]);
     }
 
     #[test]

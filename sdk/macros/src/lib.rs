@@ -1,5 +1,7 @@
 //! The attribute macro of the Tollgate SDK; use it as `tollgate::filter`.
 
+mod waits;
+
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
@@ -11,7 +13,8 @@ use syn::{Ident, ImplItem, ItemImpl, LitStr, Token, parse_macro_input};
 ///
 /// - `type State = ();`
 /// - `const NAME`, the crate's name in snake case;
-/// - which phases the filter handles, so that one which it does not implement costs nothing;
+/// - which phases the filter handles, so that one which it does not implement costs nothing, and whether
+///   those of the headers can wait, which they cannot without an `await`;
 /// - in a build for wasm32, the module's exports (see `tollgate::export!`). A module has one filter:
 ///   for a crate that others build on, `#[tollgate::filter(feature = "module")]` exports it only when
 ///   the crate's feature `module` is on.
@@ -76,6 +79,13 @@ fn defaults(item: &ItemImpl) -> Vec<ImplItem> {
             syn::parse_quote! { const #constant: bool = #handles; }
         })
         .collect();
+    for (constant, method) in [("REQUEST_WAITS", "request"), ("RESPONSE_WAITS", "response")] {
+        if !has_const(item, constant) {
+            let constant = Ident::new(constant, Span::call_site());
+            let waits = waits::may_wait(item, method);
+            items.push(syn::parse_quote! { const #constant: bool = #waits; });
+        }
+    }
     if !has_const(item, "NAME") {
         let name = std::env::var("CARGO_PKG_NAME").unwrap_or_default().replace('-', "_");
         items.push(syn::parse_quote! { const NAME: &'static str = #name; });

@@ -142,6 +142,8 @@ impl<L: Filters> HttpFilter for Chain<L> {
     const HANDLES_RESPONSE_BODY: bool = L::Member::PHASES.response_body;
     const HANDLES_RESPONSE_TRAILERS: bool = L::Member::PHASES.response_trailers;
     const HANDLES_END: bool = L::Member::PHASES.end;
+    const REQUEST_WAITS: bool = L::Member::PHASES.request_waits;
+    const RESPONSE_WAITS: bool = L::Member::PHASES.response_waits;
     const KEEPS_STREAMS: bool = L::Member::PHASES.keeps;
 
     type Config = Config;

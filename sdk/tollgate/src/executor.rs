@@ -78,29 +78,74 @@ pub(crate) fn current() -> Scope {
 
 /// Runs code on behalf of a plugin.
 pub(crate) fn within<T>(scope: Scope, run: impl FnOnce() -> T) -> T {
-    let before = EXECUTOR.with(|executor| executor.current.replace(scope));
-    let output = run();
-    EXECUTOR.with(|executor| executor.current.set(before));
-    output
+    EXECUTOR.with(|executor| executor.within(scope, run))
 }
 
-/// Polls a future for the first time, in a callback of its context; keeps it if it waits.
-pub(crate) fn start(scope: Scope, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
+/// Polls a future for the first time, in a callback of its context; keeps it if it waits. Its output
+/// goes to `then`, which may say how it goes on.
+pub(crate) fn start<First, Rest>(
+    scope: Scope,
+    first: First,
+    then: impl FnOnce(First::Output) -> Option<Rest> + 'static,
+) -> Option<TaskId>
+where
+    First: Future + 'static,
+    Rest: Future<Output = ()> + 'static,
+{
     EXECUTOR.with(|executor| {
         let waker = executor.next_waker();
-        let id = waker.id.load(Ordering::Relaxed);
-        let mut task = Task { scope, waker, future: Box::pin(future) };
-        match executor.poll_task(&mut task) {
-            Poll::Ready(()) => {
-                executor.finish(task);
-                None
+        let mut first = Box::pin(first);
+        match executor.poll_as(scope, &waker, first.as_mut()) {
+            Poll::Ready(output) => {
+                drop(first);
+                executor.recycle(waker);
+                start_rest(scope, executor.within(scope, || then(output)))
             }
             Poll::Pending => {
-                abi::waits();
-                executor.tasks.borrow_mut().insert(id, Some(task));
-                Some(TaskId(id))
+                let future = async move {
+                    if let Some(rest) = then(first.await) {
+                        rest.await;
+                    }
+                };
+                Some(executor.keep(Task { scope, waker, future: Box::pin(future) }))
             }
         }
+    })
+}
+
+/// As [`start`], for a first future that never waits: it needs no memory and no waker.
+#[inline]
+pub(crate) fn start_at_once<First, Rest>(
+    scope: Scope,
+    first: First,
+    then: impl FnOnce(First::Output) -> Option<Rest>,
+) -> Option<TaskId>
+where
+    First: Future,
+    Rest: Future<Output = ()> + 'static,
+{
+    let rest = within(scope, || {
+        let polled = std::pin::pin!(first).poll(&mut Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Ready(output) => then(output),
+            // Only a macro that was wrong about it gets here.
+            Poll::Pending => None,
+        }
+    });
+    start_rest(scope, rest)
+}
+
+/// Polls for the first time what follows a future.
+fn start_rest(scope: Scope, rest: Option<impl Future<Output = ()> + 'static>) -> Option<TaskId> {
+    let mut future: TaskFuture = Box::pin(rest?);
+    EXECUTOR.with(|executor| {
+        let waker = executor.next_waker();
+        if executor.poll_as(scope, &waker, future.as_mut()).is_pending() {
+            return Some(executor.keep(Task { scope, waker, future }));
+        }
+        drop(future);
+        executor.recycle(waker);
+        None
     })
 }
 
@@ -108,11 +153,10 @@ pub(crate) fn start(scope: Scope, future: impl Future<Output = ()> + 'static) ->
 pub(crate) fn spawn(scope: Scope, future: impl Future<Output = ()> + 'static) -> TaskId {
     EXECUTOR.with(|executor| {
         let waker = executor.next_waker();
-        let id = waker.id.load(Ordering::Relaxed);
         let task = Task { scope, waker: Arc::clone(&waker), future: Box::pin(future) };
-        executor.tasks.borrow_mut().insert(id, Some(task));
+        let id = executor.keep(task);
         waker.wake();
-        TaskId(id)
+        id
     })
 }
 
@@ -180,6 +224,19 @@ impl Executor {
         }
     }
 
+    fn within<T>(&self, scope: Scope, run: impl FnOnce() -> T) -> T {
+        let before = self.current.replace(scope);
+        let output = run();
+        self.current.set(before);
+        output
+    }
+
+    fn keep(&self, task: Task) -> TaskId {
+        let id = task.waker.id.load(Ordering::Relaxed);
+        self.tasks.borrow_mut().insert(id, Some(task));
+        TaskId(id)
+    }
+
     /// Takes a future out to poll it; its place remains, so that it can be cancelled meanwhile.
     fn take(&self, id: u64) -> Option<Task> {
         self.tasks.borrow_mut().get_mut(&id)?.take()
@@ -220,29 +277,25 @@ impl Executor {
     /// Polls a future that was taken out; says whether it still waits.
     fn run_task(&self, id: u64, mut task: Task) -> bool {
         task.waker.queued.store(false, Ordering::Relaxed);
-        match self.poll_task(&mut task) {
-            Poll::Pending => self.put_back(id, task),
-            Poll::Ready(()) => {
-                self.tasks.borrow_mut().remove(&id);
-                self.finish(task);
-                false
-            }
+        if self.poll_as(task.scope, &task.waker, task.future.as_mut()).is_pending() {
+            return self.put_back(id, task);
         }
-    }
-
-    /// Polls a future on behalf of its owner.
-    fn poll_task(&self, task: &mut Task) -> Poll<()> {
-        let before = self.current.replace(task.scope);
-        let waker = Waker::from(Arc::clone(&task.waker));
-        let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
-        self.current.set(before);
-        polled
-    }
-
-    fn finish(&self, task: Task) {
+        self.tasks.borrow_mut().remove(&id);
         let Task { waker, future, .. } = task;
         drop(future);
         self.recycle(waker);
+        false
+    }
+
+    /// Polls a future on behalf of its owner.
+    fn poll_as<F: Future + ?Sized>(
+        &self,
+        scope: Scope,
+        waker: &Arc<TaskWaker>,
+        future: Pin<&mut F>,
+    ) -> Poll<F::Output> {
+        let waker = Waker::from(Arc::clone(waker));
+        self.within(scope, || future.poll(&mut Context::from_waker(&waker)))
     }
 
     /// Keeps a future on, unless it was cancelled while it was polled.

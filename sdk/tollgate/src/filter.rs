@@ -137,6 +137,12 @@ pub trait HttpFilter: Sized + 'static {
     const HANDLES_RESPONSE_TRAILERS: bool = true;
     #[doc(hidden)]
     const HANDLES_END: bool = true;
+    /// Whether [`HttpFilter::request`] may wait for something: not if there is no `await` in it.
+    #[doc(hidden)]
+    const REQUEST_WAITS: bool = true;
+    /// Likewise [`HttpFilter::response`].
+    #[doc(hidden)]
+    const RESPONSE_WAITS: bool = true;
     /// Whether anything of a stream outlives its request's headers, other than what waits.
     #[doc(hidden)]
     const KEEPS_STREAMS: bool = size_of::<Self::State>() > 0 || keeps_streams::<Self>();

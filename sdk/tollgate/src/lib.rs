@@ -101,8 +101,8 @@ pub mod prelude {
     pub use crate::config::ConfigError;
     pub use crate::metrics::{Counter, Gauge, Histogram};
     pub use crate::{
-        Body, Collected, End, Ending, FailurePolicy, Flow, HostError, HttpFilter, LocalReply, Request,
-        Response, Result, Setup, Trailers,
+        Body, Collected, End, Ending, FailurePolicy, Flow, HostError, HttpFilter, LocalReply,
+        Request, Response, Result, Setup, Trailers,
     };
     pub use serde::Deserialize;
 }

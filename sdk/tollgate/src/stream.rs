@@ -69,19 +69,31 @@ impl<F: HttpFilter> Stream<F> {
         }
     }
 
+    #[inline]
     pub(crate) fn request_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
-        let stream = Rc::clone(self);
-        self.request.headers(self.scope, async move { stream.drive_request(end_of_stream).await })
+        let (stream, then) = (Rc::clone(self), Rc::clone(self));
+        let phase = async move { stream.request_phase(end_of_stream).await };
+        self.request.headers(self.scope, F::REQUEST_WAITS, phase, move |result| {
+            let more = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
+            let goes_on = then.headers_done(&then.request, result, more && !end_of_stream);
+            goes_on.then(|| async move { then.request_rest().await })
+        })
     }
 
+    #[inline]
     pub(crate) fn response_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
         if self.response.is_stopped() {
             // What the host sends in the place of a response that was answered must not be held.
             return Verdict::Release;
         }
         self.request.cancel_headers();
-        let stream = Rc::clone(self);
-        self.response.headers(self.scope, async move { stream.drive_response(end_of_stream).await })
+        let (stream, then) = (Rc::clone(self), Rc::clone(self));
+        let phase = async move { stream.response_phase(end_of_stream).await };
+        self.response.headers(self.scope, F::RESPONSE_WAITS, phase, move |result| {
+            let more = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
+            let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
+            goes_on.then(|| async move { then.response_rest().await })
+        })
     }
 
     /// The stream is gone: whatever waits is dropped, and the filter told.
@@ -97,24 +109,45 @@ impl<F: HttpFilter> Stream<F> {
         Memory { state: &self.state, extensions: &self.extensions }
     }
 
-    async fn drive_request(&self, end_of_stream: bool) {
-        let (filter, direction) = (&self.plugin.filter, &self.request);
-        if F::HANDLES_REQUEST {
-            let mut headers = Headers::new(Request::<F::State>::MAP);
-            let mut request = Request::new(self.memory(), &mut headers, end_of_stream);
-            let result = filter.request(&mut request).await;
-            if self.act(direction, result).is_break() {
-                return;
-            }
+    async fn request_phase(&self, end_of_stream: bool) -> Result<Flow> {
+        if !F::HANDLES_REQUEST {
+            return Ok(Flow::Continue);
         }
-        if !end_of_stream && F::HANDLES_REQUEST_BODY {
+        let mut headers = Headers::new(Request::<F::State>::MAP);
+        let mut request = Request::new(self.memory(), &mut headers, end_of_stream);
+        self.plugin.filter.request(&mut request).await
+    }
+
+    async fn response_phase(&self, end_of_stream: bool) -> Result<Flow> {
+        if !F::HANDLES_RESPONSE {
+            return Ok(Flow::Continue);
+        }
+        let mut headers = Headers::new(Response::<F::State>::MAP);
+        let mut response = Response::new(self.memory(), &mut headers, end_of_stream);
+        self.plugin.filter.response(&mut response).await
+    }
+
+    /// Acts on what the headers' phase decided; says whether the filter goes on with this direction.
+    fn headers_done(&self, direction: &Direction, result: Result<Flow>, more: bool) -> bool {
+        if self.act(direction, result).is_break() {
+            return false;
+        }
+        if !more {
+            direction.finish();
+        }
+        more
+    }
+
+    async fn request_rest(&self) {
+        let (filter, direction) = (&self.plugin.filter, &self.request);
+        if F::HANDLES_REQUEST_BODY {
             let mut body = self.body_begins(direction).await;
             let result = filter.request_body(&mut body).await;
             if self.body_ends(direction, result).is_break() {
                 return;
             }
         }
-        if !end_of_stream && F::HANDLES_REQUEST_TRAILERS && direction.until_trailers().await {
+        if F::HANDLES_REQUEST_TRAILERS && direction.until_trailers().await {
             let mut headers = Headers::new(MapKind::RequestTrailers);
             let mut trailers = Trailers::new(self.memory(), &mut headers);
             let result = filter.request_trailers(&mut trailers).await;
@@ -125,24 +158,16 @@ impl<F: HttpFilter> Stream<F> {
         direction.finish();
     }
 
-    async fn drive_response(&self, end_of_stream: bool) {
+    async fn response_rest(&self) {
         let (filter, direction) = (&self.plugin.filter, &self.response);
-        if F::HANDLES_RESPONSE {
-            let mut headers = Headers::new(Response::<F::State>::MAP);
-            let mut response = Response::new(self.memory(), &mut headers, end_of_stream);
-            let result = filter.response(&mut response).await;
-            if self.act(direction, result).is_break() {
-                return;
-            }
-        }
-        if !end_of_stream && F::HANDLES_RESPONSE_BODY {
+        if F::HANDLES_RESPONSE_BODY {
             let mut body = self.body_begins(direction).await;
             let result = filter.response_body(&mut body).await;
             if self.body_ends(direction, result).is_break() {
                 return;
             }
         }
-        if !end_of_stream && F::HANDLES_RESPONSE_TRAILERS && direction.until_trailers().await {
+        if F::HANDLES_RESPONSE_TRAILERS && direction.until_trailers().await {
             let mut headers = Headers::new(MapKind::ResponseTrailers);
             let mut trailers = Trailers::new(self.memory(), &mut headers);
             let result = filter.response_trailers(&mut trailers).await;

@@ -149,8 +149,7 @@ impl<T: Clone + 'static> SingleFlight<T> {
     }
 
     fn begin(&self, work: impl Future<Output = T> + 'static) -> Rc<Flight<T>> {
-        let flight =
-            Rc::new(Flight { outcome: RefCell::default(), waiters: RefCell::default() });
+        let flight = Rc::new(Flight { outcome: RefCell::default(), waiters: RefCell::default() });
         self.0.replace(Some(Rc::clone(&flight)));
         let landing = Landing { place: Rc::clone(&self.0), flight: Rc::clone(&flight) };
         spawn(async move {

@@ -150,11 +150,7 @@ struct Vm<F: HttpFilter> {
 
 impl<F: HttpFilter> Vm<F> {
     fn new() -> Self {
-        Self {
-            plugins: RefCell::default(),
-            streams: RefCell::default(),
-            created: Cell::default(),
-        }
+        Self { plugins: RefCell::default(), streams: RefCell::default(), created: Cell::default() }
     }
 
     fn new_stream(&self, scope: Scope) -> Option<Rc<Stream<F>>> {
@@ -255,7 +251,7 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         };
         let verdict = stream.request_headers(end_of_stream);
         executor::settle(stream.root());
-        if !F::KEEPS_STREAMS && stream.is_waiting() {
+        if !F::KEEPS_STREAMS && F::REQUEST_WAITS && stream.is_waiting() {
             self.keep(context, stream);
         }
         headers_action(verdict)
@@ -416,8 +412,8 @@ macro_rules! export {
     };
 }
 
-/// Which phases a filter handles, in the order of the trait's methods, and whether it comes back to a
-/// stream after its request's headers; `1` for each that is so.
+/// Which phases a filter handles, in the order of the trait's methods, and whether anything of a stream
+/// may be left after its request's headers; `1` for each that is so.
 #[must_use]
 pub const fn phases<F: HttpFilter>() -> [u8; 8] {
     [
@@ -428,7 +424,7 @@ pub const fn phases<F: HttpFilter>() -> [u8; 8] {
         b'0' + F::HANDLES_RESPONSE_BODY as u8,
         b'0' + F::HANDLES_RESPONSE_TRAILERS as u8,
         b'0' + F::HANDLES_END as u8,
-        b'0' + F::KEEPS_STREAMS as u8,
+        b'0' + (F::KEEPS_STREAMS || F::REQUEST_WAITS) as u8,
     ]
 }
 

@@ -53,11 +53,8 @@ mod imports {
             token: *mut u32,
         ) -> u32;
         pub(super) fn proxy_grpc_cancel(token: u32) -> u32;
-        pub(super) fn proxy_get_status(
-            code: *mut u32,
-            data: *mut *mut u8,
-            size: *mut usize,
-        ) -> u32;
+        pub(super) fn proxy_get_status(code: *mut u32, data: *mut *mut u8, size: *mut usize)
+        -> u32;
         pub(super) fn proxy_get_header_map_pairs(
             kind: u32,
             data: *mut *mut u8,
@@ -194,10 +191,7 @@ fn check_wasi(call: &'static str, errno: u32) -> Result<()> {
 }
 
 /// Runs a call that returns bytes, and takes over the memory the host had the module allocate.
-fn bytes(
-    call: &'static str,
-    run: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
-) -> Result<Vec<u8>> {
+fn bytes(call: &'static str, run: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     check(call, run(&raw mut data, &raw mut size))?;
     if data.is_null() || size == 0 {
@@ -387,13 +381,7 @@ pub(crate) fn shared_data(key: &str) -> Result<Option<Versioned>> {
 
 pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<()> {
     check("proxy_set_shared_data", unsafe {
-        imports::proxy_set_shared_data(
-            key.as_ptr(),
-            key.len(),
-            value.as_ptr(),
-            value.len(),
-            cas,
-        )
+        imports::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)
     })
 }
 
@@ -421,9 +409,7 @@ pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Result<()> {
 }
 
 pub(crate) fn set_effective_context(context: u32) -> Result<()> {
-    check("proxy_set_effective_context", unsafe {
-        imports::proxy_set_effective_context(context)
-    })
+    check("proxy_set_effective_context", unsafe { imports::proxy_set_effective_context(context) })
 }
 
 pub(crate) fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>> {
@@ -477,22 +463,5 @@ pub fn allocate(size: usize) -> *mut u8 {
         // SAFETY: the layout is not empty.
         Ok(layout) if size > 0 => unsafe { alloc(layout) },
         _ => ptr::null_mut(),
-    }
-}
-
-/// Does nothing. A module in which no callback of a stream can reach this has no future that waits, so
-/// that nothing of its streams has to be dropped: then a build may remove `proxy_on_delete`, and this.
-pub(crate) fn waits() {
-    tollgate_waits();
-}
-
-/// Found by its name in the module.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn tollgate_waits() {
-    static mut MARK: u8 = 0;
-    // SAFETY: a VM has one thread, and nobody reads it. A volatile write is not optimised away.
-    unsafe {
-        (&raw mut MARK).write_volatile(1);
     }
 }

@@ -32,7 +32,13 @@ pub trait Host {
     fn buffer(&self, _kind: BufferKind, _start: usize, _size: usize) -> Result<Vec<u8>> {
         unimplemented("proxy_get_buffer_bytes")
     }
-    fn set_buffer(&self, _kind: BufferKind, _start: usize, _size: usize, _data: &[u8]) -> Result<()> {
+    fn set_buffer(
+        &self,
+        _kind: BufferKind,
+        _start: usize,
+        _size: usize,
+        _data: &[u8],
+    ) -> Result<()> {
         unimplemented("proxy_set_buffer_bytes")
     }
     fn set_header_map(&self, _kind: MapKind, _pairs: &[u8]) -> Result<()> {
@@ -168,7 +174,4 @@ pub(crate) mod calls {
 
     /// Nothing to run: a native program ran its constructors before `main`.
     pub(crate) fn run_constructors() {}
-
-    /// Only a build of a module looks for it.
-    pub(crate) fn waits() {}
 }

@@ -136,7 +136,10 @@ impl GrpcCall {
     /// # Errors
     ///
     /// Why there is none.
-    pub async fn unary<A: Message + Default>(&self, request: &impl Message) -> Result<A, GrpcError> {
+    pub async fn unary<A: Message + Default>(
+        &self,
+        request: &impl Message,
+    ) -> Result<A, GrpcError> {
         let message = request.encode_to_vec();
         let mut retries = 0;
         loop {
@@ -154,9 +157,8 @@ impl GrpcCall {
     async fn call(&self, message: &[u8]) -> Result<Vec<u8>, GrpcError> {
         let pairs = self.metadata.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let metadata = HeaderMap::from_pairs(pairs);
-        let target = GrpcService {
-            envoy_grpc: Some(EnvoyGrpc { cluster_name: self.cluster.clone() }),
-        };
+        let target =
+            GrpcService { envoy_grpc: Some(EnvoyGrpc { cluster_name: self.cluster.clone() }) };
         let call = abi::GrpcCall {
             target: &target.encode_to_vec(),
             service: &self.service,

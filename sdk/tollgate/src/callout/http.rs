@@ -191,8 +191,9 @@ fn read(headers: usize, body_size: usize, limit: usize) -> Result<Answer, CallEr
     let status = status.and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
     let body = match body_size {
         0 => Vec::new(),
-        size => abi::buffer(BufferKind::HttpCallResponseBody, 0, size)
-            .map_err(CallError::Malformed)?,
+        size => {
+            abi::buffer(BufferKind::HttpCallResponseBody, 0, size).map_err(CallError::Malformed)?
+        }
     };
     Answer { status, headers, body }.from_upstream()
 }

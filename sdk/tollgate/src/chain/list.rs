@@ -67,6 +67,8 @@ pub struct Phases {
     pub end: bool,
     /// Anything of a stream outlives its request's headers.
     pub keeps: bool,
+    pub request_waits: bool,
+    pub response_waits: bool,
 }
 
 impl Phases {
@@ -79,6 +81,8 @@ impl Phases {
         response_trailers: false,
         end: false,
         keeps: false,
+        request_waits: false,
+        response_waits: false,
     };
 
     const fn of<F: HttpFilter>() -> Self {
@@ -91,6 +95,8 @@ impl Phases {
             response_trailers: F::HANDLES_RESPONSE_TRAILERS,
             end: F::HANDLES_END,
             keeps: F::KEEPS_STREAMS,
+            request_waits: F::REQUEST_WAITS,
+            response_waits: F::RESPONSE_WAITS,
         }
     }
 
@@ -104,6 +110,8 @@ impl Phases {
             response_trailers: self.response_trailers || other.response_trailers,
             end: self.end || other.end,
             keeps: self.keeps || other.keeps,
+            request_waits: self.request_waits || other.request_waits,
+            response_waits: self.response_waits || other.response_waits,
         }
     }
 
@@ -125,11 +133,7 @@ pub trait Member: Sized + 'static {
 
     /// The names of all of them.
     fn names() -> Vec<&'static str>;
-    fn configure(
-        name: &str,
-        config: Value,
-        setup: &Setup,
-    ) -> Option<Result<Self, ConfigError>>;
+    fn configure(name: &str, config: Value, setup: &Setup) -> Option<Result<Self, ConfigError>>;
     fn name(&self) -> &'static str;
     fn handles_body(&self, kind: StreamKind) -> bool;
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Flow;
@@ -150,11 +154,7 @@ impl<F: HttpFilter, Rest: Member> Member for OneOf<F, Rest> {
         names
     }
 
-    fn configure(
-        name: &str,
-        config: Value,
-        setup: &Setup,
-    ) -> Option<Result<Self, ConfigError>> {
+    fn configure(name: &str, config: Value, setup: &Setup) -> Option<Result<Self, ConfigError>> {
         if name != F::NAME {
             return Rest::configure(name, config, setup).map(|rest| rest.map(Self::Rest));
         }
@@ -207,9 +207,7 @@ impl<F: HttpFilter, Rest: Member> Member for OneOf<F, Rest> {
                 };
                 plugin.flow(kind, result)
             }
-            Self::Rest(rest) => {
-                rest.body(kind, body.part(body.stage(), |(_, rest)| rest)).await
-            }
+            Self::Rest(rest) => rest.body(kind, body.part(body.stage(), |(_, rest)| rest)).await,
         }
     }
 
@@ -293,10 +291,6 @@ pub(super) fn configure<M: Member>(
     };
     match M::configure(&name, config, &setup.for_member(&name)) {
         Some(member) => member.map_err(|error| error.at(&name)),
-        None => Err(ConfigError::new(
-            "",
-            config::quoted(&name),
-            format!("one of {}", allowed()),
-        )),
+        None => Err(ConfigError::new("", config::quoted(&name), format!("one of {}", allowed()))),
     }
 }

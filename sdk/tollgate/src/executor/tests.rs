@@ -7,12 +7,16 @@ use std::time::Duration;
 const ROOT: u32 = 1;
 
 /// Begins a future as a callback of `stream` does; tells when it has finished.
-fn start(stream: u32, future: impl Future<Output = ()> + 'static) -> (Option<TaskId>, Rc<Cell<bool>>) {
+fn start(
+    stream: u32,
+    future: impl Future<Output = ()> + 'static,
+) -> (Option<TaskId>, Rc<Cell<bool>>) {
     let finished = Rc::new(Cell::new(false));
     let flag = Rc::clone(&finished);
-    let task = super::start(Scope { root: ROOT, context: stream }, async move {
-        future.await;
+    let scope = Scope { root: ROOT, context: stream };
+    let task = super::start(scope, future, move |()| {
         flag.set(true);
+        None::<std::future::Ready<()>>
     });
     settle(ROOT);
     (task, finished)

@@ -111,7 +111,11 @@ impl<'a, S> Body<'a, S> {
     }
 
     /// The same body, as a part of the filter sees it.
-    pub(crate) fn part<T: 'a>(&self, stage: usize, part: impl FnOnce(&'a S) -> &'a T) -> Body<'a, T> {
+    pub(crate) fn part<T: 'a>(
+        &self,
+        stage: usize,
+        part: impl FnOnce(&'a S) -> &'a T,
+    ) -> Body<'a, T> {
         Body::new(self.memory.map(part), self.direction, stage)
     }
 

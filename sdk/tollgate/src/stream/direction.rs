@@ -84,18 +84,29 @@ impl Direction {
         &self.pipe
     }
 
-    /// The headers have come: starts what the filter does with this direction.
-    pub(crate) fn headers(
+    /// The headers have come: starts the phase that is about them, which may wait or not, and what
+    /// follows it.
+    #[inline]
+    pub(crate) fn headers<Phase, Rest>(
         &self,
         scope: Scope,
-        drive: impl Future<Output = ()> + 'static,
-    ) -> Verdict {
+        waits: bool,
+        phase: Phase,
+        then: impl FnOnce(Phase::Output) -> Option<Rest> + 'static,
+    ) -> Verdict
+    where
+        Phase: Future + 'static,
+        Rest: Future<Output = ()> + 'static,
+    {
         if self.progress.get() != Progress::Idle {
             // A host that sends them again has lost its way; nothing is decided twice.
             return self.verdict.get();
         }
         self.callback(|| {
-            let task = executor::start(scope, drive);
+            let task = match waits {
+                true => executor::start(scope, phase, then),
+                false => executor::start_at_once(scope, phase, then),
+            };
             self.progress.set(match task {
                 Some(task) if self.verdict.get() == Verdict::Hold => Progress::WithHeaders(task),
                 Some(task) => Progress::BehindHeaders(task),

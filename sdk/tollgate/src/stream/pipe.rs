@@ -104,7 +104,8 @@ impl Pipe {
         let (end, ended) = self.input(index);
         let mut stages = self.stages.borrow_mut();
         let Some(stage) = stages.get_mut(index) else { return Next::End };
-        if end > stage.position || (ended && !stage.has_last && self.ended.get() == Ended::WithData) {
+        if end > stage.position || (ended && !stage.has_last && self.ended.get() == Ended::WithData)
+        {
             stage.chunk_end = end;
             stage.has_last = ended;
             return Next::Chunk;
@@ -143,7 +144,9 @@ impl Pipe {
         let host_ended = self.ended.get() != Ended::No;
         match before {
             None => (self.size.get(), host_ended),
-            Some(stage) if stage.done => drop_through(stages.as_slice(), index, self.size.get(), host_ended),
+            Some(stage) if stage.done => {
+                drop_through(stages.as_slice(), index, self.size.get(), host_ended)
+            }
             Some(stage) => (stage.position, false),
         }
     }

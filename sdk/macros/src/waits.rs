@@ -1,0 +1,103 @@
+//! Whether a method can wait.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{ImplItem, ItemImpl};
+
+/// Macros that await nothing of themselves; what is in their parentheses is looked at.
+const HARMLESS: [&str; 21] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "concat",
+    "debug",
+    "debug_assert",
+    "error",
+    "format",
+    "format_args",
+    "include_bytes",
+    "include_str",
+    "info",
+    "json",
+    "matches",
+    "stringify",
+    "trace",
+    "unreachable",
+    "vec",
+    "warn",
+    "write",
+    "writeln",
+];
+
+/// What may stand before a negation.
+const KEYWORDS: [&str; 7] = ["break", "else", "if", "in", "match", "return", "while"];
+
+/// Whether a method of the block may wait. A method without an `await` cannot; a macro may expand to
+/// one, so that one which is not known counts as such.
+pub(crate) fn may_wait(item: &ItemImpl, method: &str) -> bool {
+    let found = item.items.iter().find_map(|item| match item {
+        ImplItem::Fn(item) if item.sig.ident == method => Some(item),
+        _ => None,
+    });
+    // One that is not written as `async fn` may return any future.
+    found
+        .is_some_and(|found| found.sig.asyncness.is_none() || awaits(found.block.to_token_stream()))
+}
+
+fn awaits(tokens: TokenStream) -> bool {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(index, token)| match token {
+        TokenTree::Ident(ident) if ident == "await" => true,
+        TokenTree::Ident(ident) => {
+            let name = ident.to_string();
+            let is_known = HARMLESS.contains(&&*name) || KEYWORDS.contains(&&*name);
+            !is_known && is_macro_call(&tokens[index..])
+        }
+        TokenTree::Group(group) => awaits(group.stream()),
+        _ => false,
+    })
+}
+
+/// `name!(...)`, and not `name != ...`.
+fn is_macro_call(tokens: &[TokenTree]) -> bool {
+    matches!(
+        tokens,
+        [_, TokenTree::Punct(mark), TokenTree::Group(_), ..] if mark.as_char() == '!'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(body: &str) -> bool {
+        let item = format!("impl HttpFilter for A {{ async fn request(&self) {{ {body} }} }}");
+        may_wait(&syn::parse_str(&item).unwrap(), "request")
+    }
+
+    #[test]
+    fn a_method_without_await_cannot_wait() {
+        for body in ["", "a != (b)", "if !(x) {}", "info!(\"{}\", x)", "tollgate::warn!(\"a\")"] {
+            assert!(!waits(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_await_anywhere_or_a_strange_macro_may_wait() {
+        for body in
+            ["x.await", "if a { (|| { b.await? })() }", "vec![x.await]", "select! {}", "a::b!()"]
+        {
+            assert!(waits(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_cannot_wait_and_one_that_returns_a_future_may() {
+        let other: ItemImpl =
+            syn::parse_quote! { impl HttpFilter for A { async fn response() {} } };
+        assert!(!may_wait(&other, "request"));
+        let future: ItemImpl =
+            syn::parse_quote! { impl HttpFilter for A { fn request() -> impl Future {} } };
+        assert!(may_wait(&future, "request"));
+    }
+}
