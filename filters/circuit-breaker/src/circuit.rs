@@ -48,7 +48,7 @@ impl Stats {
         let counter = |stat: &str| metrics.counter(&format!("{key}.{stat}"));
         let gauge = |stat: &str| metrics.gauge(&format!("{key}.{stat}"));
         Ok(Self {
-            in_flight: SharedGauge::new(gauge("in_flight")?),
+            in_flight: SharedGauge::new(metrics, &format!("{key}.in_flight"))?,
             state: gauge("state")?,
             opened: counter("opened")?,
             server_errors: gauge("consecutive_5xx")?,

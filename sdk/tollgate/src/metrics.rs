@@ -47,8 +47,19 @@ impl Metrics {
         self.define(MetricKind::Histogram, stat).map(Histogram)
     }
 
+    /// The gauge in which a VM notes what it has added to another.
+    pub(crate) fn lease(self, stat: &str, vm: &str, slot: usize) -> Result<Gauge> {
+        let name = format!("tollgate_leases.{}.{stat}.{vm}.{slot}", self.filter);
+        abi::define_metric(MetricKind::Gauge, &name).map(Gauge)
+    }
+
+    /// The whole name of a stat.
+    pub(crate) fn name(self, stat: &str) -> String {
+        format!("tollgate.{}.{stat}", self.filter)
+    }
+
     fn define(self, kind: MetricKind, stat: &str) -> Result<u32> {
-        abi::define_metric(kind, &format!("tollgate.{}.{stat}", self.filter))
+        abi::define_metric(kind, &self.name(stat))
     }
 }
 

@@ -74,7 +74,7 @@ impl Setup {
     ///
     /// When the host refuses to define it.
     pub fn shared_gauge(&self, stat: &str) -> Result<SharedGauge> {
-        self.gauge(stat).map(SharedGauge::new)
+        SharedGauge::new(self.metrics(), stat)
     }
 
     /// The name of the plugin in Envoy's configuration, as a part of a metric's name; what one

@@ -18,6 +18,7 @@ pub(crate) struct TestHost {
     pub(crate) tick_due: Cell<u64>,
     pub(crate) tick_changes: Cell<u32>,
     pub(crate) effective_context: Cell<u32>,
+    pub(crate) seeds: Cell<u64>,
     pub(crate) headers: RefCell<Vec<(String, Vec<u8>)>>,
     pub(crate) buffers: RefCell<HashMap<BufferKind, Vec<u8>>>,
     /// The calls to other services: the context that made it, and whom it went to.
@@ -79,6 +80,11 @@ impl Host for TestHost {
 
     fn monotonic_nanoseconds(&self) -> Result<u64> {
         Ok(self.now.get())
+    }
+
+    fn random_seed(&self) -> Result<u64> {
+        self.seeds.set(self.seeds.get() + 1);
+        Ok(self.seeds.get())
     }
 
     fn set_tick_period(&self, milliseconds: u32) -> Result<()> {

@@ -1,7 +1,14 @@
 use super::*;
-use crate::abi::MetricKind;
+use crate::abi::native::{self, Host};
+use crate::abi::{HostError, MetricKind, Result, Status, Versioned};
+use crate::executor::{self, Scope};
 use crate::metrics::Metrics;
 use crate::testing::TestHost;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn cell() -> SharedCell<u64> {
     SharedCell::new("cell", 1)
@@ -77,23 +84,272 @@ fn a_value_of_another_version_counts_as_absent_and_can_be_replaced() {
 #[test]
 fn bytes_that_are_no_value_count_as_absent() {
     let host = TestHost::install();
-    for bytes in [&b""[..], b"\x01", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+    for bytes in [
+        &b""[..],
+        b"\x01",
+        b"\x01\x00",
+        b"\x01\x02\x00",
+        b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+    ] {
         host.shared_data.borrow_mut().insert("cell".to_owned(), (bytes.to_vec(), 9));
         assert_eq!(cell().get(), Ok(None), "{bytes:?}");
     }
 }
 
 #[test]
+fn a_value_that_expires_counts_as_absent_from_that_moment_on() {
+    let host = TestHost::install();
+    let cell = SharedCell::<u64>::new("cell", 1).expiring_after(Duration::from_secs(10));
+    add_one(&cell);
+    host.advance(Duration::from_nanos(9_999_999_999));
+    assert_eq!(cell.get(), Ok(Some(1)));
+    host.advance(Duration::from_nanos(1));
+    assert_eq!(cell.get(), Ok(None));
+    assert_eq!(add_one(&cell), Update::Stored(1));
+}
+
+#[test]
+fn a_worker_has_one_value_of_a_name_and_a_type() {
+    let one = WorkerCell::get_or_init("a", || Cell::new(1));
+    one.set(5);
+    assert_eq!(WorkerCell::get_or_init("a", || Cell::new(1)).get(), 5);
+    assert_eq!(WorkerCell::get_or_init("b", || Cell::new(1)).get(), 1);
+    assert_eq!(*WorkerCell::get_or_init("a", || 7u8), 7);
+}
+
+/// A VM that shares the host with others: it has a root of its own.
+struct TestVm {
+    root: u32,
+    gauge: SharedGauge,
+}
+
+impl TestVm {
+    fn start(root: u32) -> Self {
+        let scope = Scope { root, context: root };
+        let gauge = executor::within(scope, || {
+            SharedGauge::new(Metrics::new("test"), "in_flight").unwrap()
+        });
+        executor::settle(root);
+        Self { root, gauge }
+    }
+
+    fn take(&self, count: usize) -> Vec<Reservation> {
+        let scope = Scope { root: self.root, context: self.root };
+        let taken = (0..count)
+            .map(|_| executor::within(scope, || self.gauge.reserve(1_000)).unwrap().unwrap());
+        let taken = taken.collect();
+        executor::settle(self.root);
+        taken
+    }
+
+    /// A panic: nothing is dropped, and no background task runs any more.
+    fn fail(self, reservations: Vec<Reservation>) {
+        reservations.into_iter().for_each(std::mem::forget);
+        executor::remove_root(self.root);
+        std::mem::forget(self);
+    }
+}
+
+/// Lets seconds pass, with a tick of each of these VMs every 100 ms.
+fn pass(host: &TestHost, seconds: u64, vms: &[&TestVm]) {
+    for _ in 0..seconds * 10 {
+        host.advance(Duration::from_millis(100));
+        vms.iter().for_each(|vm| executor::tick(vm.root));
+    }
+}
+
+fn in_flight(host: &TestHost) -> u64 {
+    host.metric_named("tollgate.test.in_flight")
+}
+
+#[test]
 fn places_are_taken_up_to_the_limit_and_given_back_on_drop() {
     let host = TestHost::install();
-    let gauge = SharedGauge::new(Metrics::new("test").gauge("in_flight").unwrap());
+    let gauge = SharedGauge::new(Metrics::new("test"), "in_flight").unwrap();
     let first = gauge.reserve(2).unwrap().unwrap();
     let _second = gauge.reserve(2).unwrap().unwrap();
     assert!(gauge.reserve(2).unwrap().is_none());
-    assert_eq!(host.metric_named("tollgate.test.in_flight"), 2);
+    assert_eq!(in_flight(&host), 2);
     drop(first);
     assert!(gauge.reserve(2).unwrap().is_some());
     assert_eq!(gauge.value(), Ok(1));
+}
+
+#[test]
+fn what_a_failed_vm_held_is_given_back_by_another_within_seven_seconds() {
+    let host = TestHost::install();
+    let (failing, living) = (TestVm::start(1), TestVm::start(2));
+    let lost = failing.take(100);
+    let kept = living.take(3);
+    failing.fail(lost);
+    pass(&host, 4, &[&living]);
+    assert_eq!(in_flight(&host), 103);
+    pass(&host, 3, &[&living]);
+    assert_eq!(in_flight(&host), 3);
+    drop(kept);
+    assert_eq!(in_flight(&host), 0);
+}
+
+#[test]
+fn a_vm_started_in_the_place_of_a_failed_one_gives_its_places_back() {
+    let host = TestHost::install();
+    let failing = TestVm::start(1);
+    let lost = failing.take(100);
+    failing.fail(lost);
+    let next = TestVm::start(2);
+    pass(&host, 7, &[&next]);
+    assert_eq!(in_flight(&host), 0);
+}
+
+#[test]
+fn a_request_that_is_refused_looks_for_failed_vms_itself() {
+    let host = TestHost::install();
+    let failing = TestVm::start(1);
+    let lost = failing.take(100);
+    let other = TestVm::start(2);
+    executor::remove_root(other.root);
+    failing.fail(lost);
+    host.advance(Duration::from_secs(5));
+    assert!(other.gauge.reserve(100).unwrap().is_some());
+    assert_eq!(in_flight(&host), 0);
+}
+
+#[test]
+fn a_vm_that_was_only_slow_counts_its_places_anew() {
+    let host = TestHost::install();
+    let (slow, other) = (TestVm::start(1), TestVm::start(2));
+    let mut held = slow.take(10);
+    let _one = other.take(1);
+    pass(&host, 7, &[&other]);
+    assert_eq!(in_flight(&host), 1);
+    held.truncate(4);
+    pass(&host, 2, &[&slow, &other]);
+    assert_eq!(in_flight(&host), 5);
+    held.extend(slow.take(2));
+    assert_eq!(in_flight(&host), 7);
+    drop(held);
+    assert_eq!(in_flight(&host), 1);
+}
+
+#[test]
+fn vms_that_are_alive_are_left_alone_and_the_tick_goes_off_when_nobody_holds_a_place() {
+    let host = TestHost::install();
+    let vms = [TestVm::start(1), TestVm::start(2)];
+    let held: Vec<_> = vms.iter().map(|vm| vm.take(5)).collect();
+    pass(&host, 60, &[&vms[0], &vms[1]]);
+    assert_eq!(in_flight(&host), 10);
+    drop(held);
+    pass(&host, 2, &[&vms[0], &vms[1]]);
+    assert_eq!((in_flight(&host), host.tick_period.get()), (0, 0));
+}
+
+/// Host state behind a lock, so that threads can be VMs.
+#[derive(Clone, Default)]
+struct ThreadHost(Arc<Mutex<ThreadState>>);
+
+#[derive(Default)]
+struct ThreadState {
+    data: HashMap<String, (Vec<u8>, u32)>,
+    last_cas: u32,
+    metrics: Vec<(String, u64)>,
+    seed: u64,
+}
+
+impl Host for ThreadHost {
+    fn monotonic_nanoseconds(&self) -> Result<u64> {
+        Ok(1)
+    }
+
+    fn random_seed(&self) -> Result<u64> {
+        let mut state = self.0.lock().unwrap();
+        state.seed += 1;
+        Ok(state.seed)
+    }
+
+    fn set_effective_context(&self, _context: u32) -> Result<()> {
+        Ok(())
+    }
+
+    fn set_tick_period(&self, _milliseconds: u32) -> Result<()> {
+        Ok(())
+    }
+
+    fn shared_data(&self, key: &str) -> Result<Option<Versioned>> {
+        Ok(self.0.lock().unwrap().data.get(key).cloned())
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<()> {
+        let mut state = self.0.lock().unwrap();
+        if state.data.get(key).is_some_and(|(_, current)| cas != 0 && cas != *current) {
+            return Err(HostError::new("proxy_set_shared_data", Status::CasMismatch));
+        }
+        state.last_cas += 1;
+        let number = state.last_cas;
+        state.data.insert(key.to_owned(), (value.to_vec(), number));
+        Ok(())
+    }
+
+    fn define_metric(&self, _kind: MetricKind, name: &str) -> Result<u32> {
+        let metrics = &mut self.0.lock().unwrap().metrics;
+        let known = metrics.iter().position(|(known, _)| known == name);
+        Ok(known.unwrap_or_else(|| {
+            metrics.push((name.to_owned(), 0));
+            metrics.len() - 1
+        }) as u32)
+    }
+
+    fn metric(&self, id: u32) -> Result<u64> {
+        Ok(self.0.lock().unwrap().metrics[id as usize].1)
+    }
+
+    fn increment_metric(&self, id: u32, offset: i64) -> Result<()> {
+        let metric = &mut self.0.lock().unwrap().metrics[id as usize].1;
+        *metric = metric.wrapping_add_signed(offset);
+        Ok(())
+    }
+}
+
+/// Runs the same in four workers at once, on one host.
+fn in_four_workers(work: impl Fn() + Clone + Send + 'static) -> ThreadHost {
+    let host = ThreadHost::default();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let (host, work) = (host.clone(), work.clone());
+            std::thread::spawn(move || {
+                native::install(Rc::new(host));
+                work();
+            })
+        })
+        .collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    host
+}
+
+#[test]
+fn updates_of_a_cell_by_four_workers_are_all_there() {
+    let host = in_four_workers(|| {
+        for _ in 0..5_000 {
+            // So many workers collide so often that one may give up; then it tries again.
+            while cell().update(|value| Ok::<_, ()>(value.unwrap_or(0) + 1)).is_err() {}
+        }
+    });
+    native::install(Rc::new(host));
+    assert_eq!(cell().get(), Ok(Some(20_000)));
+}
+
+#[test]
+fn places_taken_by_four_workers_never_pass_the_limit_and_all_come_back() {
+    let host = in_four_workers(|| {
+        let gauge = SharedGauge::new(Metrics::new("test"), "in_flight").unwrap();
+        for _ in 0..5_000 {
+            let held: Vec<_> = (0..3).map_while(|_| gauge.reserve(7).unwrap()).collect();
+            // Who was refused has it counted for a moment.
+            assert!(gauge.value().unwrap() <= 7 + 4);
+            drop(held);
+        }
+    });
+    let metrics = &host.0.lock().unwrap().metrics;
+    assert!(metrics.iter().all(|(_, value)| *value == 0), "{metrics:?}");
 }
 
 #[test]
