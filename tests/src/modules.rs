@@ -13,13 +13,21 @@ pub struct Filter {
     pub budget_kib: u64,
 }
 
-/// All filters, in the order in which a request should pass them.
+/// The filters, in the order in which a request should pass them.
 pub const FILTERS: [Filter; 4] = [
     Filter { name: "jwt-auth", budget_kib: 700 },
     Filter { name: "canary", budget_kib: 350 },
     Filter { name: "fault", budget_kib: 350 },
     Filter { name: "circuit-breaker", budget_kib: 350 },
 ];
+
+/// All of the filters in one module.
+pub const SUITE: Filter = Filter { name: "suite", budget_kib: 1200 };
+
+/// Every module in `dist/`.
+pub fn all() -> impl Iterator<Item = &'static Filter> {
+    FILTERS.iter().chain([&SUITE])
+}
 
 impl Filter {
     /// Its package in the workspace.

@@ -158,7 +158,8 @@ fn authenticate<'a>(
     provider
         .check_signature(&token, verify)
         .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
-    Ok(provider.output().changes(&token))
+    let changes = provider.output().changes(&token);
+    Ok(Changes { claims: Some(token.into_claims()), ..changes })
 }
 
 /// A `kid` that a log can bear.

@@ -30,6 +30,7 @@ use output::Changes;
 use realm::realm;
 use self_test::Verifier;
 use status::Failure;
+use tollgate::VerifiedClaims;
 use tollgate::prelude::*;
 use tollgate::time;
 
@@ -87,6 +88,9 @@ impl HttpFilter for JwtAuth {
             }
             Decision::Allow(changes) => {
                 apply(&changes, request)?;
+                if let Some(claims) = changes.claims {
+                    request.extensions().insert(VerifiedClaims(claims));
+                }
                 if changes.unwritable > 0 {
                     self.stats.unwritable_claims.add(changes.unwritable);
                 }

@@ -3,7 +3,7 @@
 use crate::claims;
 use crate::config::{ClaimToHeader, Provider};
 use crate::extract;
-use crate::token::Token;
+use crate::token::{Claims, Token};
 use std::collections::BTreeSet;
 use tollgate::config::{ConfigError, quoted};
 
@@ -41,6 +41,8 @@ pub struct Changes<'a> {
     pub remove: Option<&'static str>,
     /// How many claims could not become a header.
     pub unwritable: u64,
+    /// The claims of the verified token, for the filters behind this one in a chain.
+    pub claims: Option<Claims>,
 }
 
 impl Output {

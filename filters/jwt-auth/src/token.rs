@@ -83,6 +83,12 @@ impl<'a> Token<'a> {
         &self.claims
     }
 
+    /// All claims, for who keeps them.
+    #[must_use]
+    pub fn into_claims(self) -> Claims {
+        self.claims
+    }
+
     /// The `iss` claim; empty if there is none, as in Envoy.
     #[must_use]
     pub fn issuer(&self) -> &str {

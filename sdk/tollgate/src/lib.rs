@@ -91,6 +91,7 @@ pub use abi::{HostError, Result};
 pub use filter::{FailurePolicy, Flow, HttpFilter};
 pub use message::{
     Body, Chunk, Collected, End, Ending, Extensions, Headers, Request, Response, Trailers,
+    VerifiedClaims,
 };
 pub use reply::LocalReply;
 pub use setup::Setup;

@@ -13,7 +13,7 @@ mod trailers;
 
 pub use body::{Body, Chunk, Collected};
 pub use end::{End, Ending};
-pub use extensions::Extensions;
+pub use extensions::{Extensions, VerifiedClaims};
 pub use fields::Headers;
 pub use request::Request;
 pub use response::Response;

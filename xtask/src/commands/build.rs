@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tollgate_e2e::modules::{FILTERS, Filter};
+use tollgate_e2e::modules::{self, FILTERS, Filter, SUITE};
 use tollgate_e2e::target_dir;
 
 use crate::cargo::{self, WASM_TARGET, cargo};
@@ -23,14 +23,21 @@ struct Built {
 pub(crate) fn run() -> Result<()> {
     cargo::ensure_wasm_target()?;
     compile()?;
-    let built: Vec<_> = FILTERS.iter().map(install).collect::<Result<_>>()?;
+    let built: Vec<_> = modules::all().map(install).collect::<Result<_>>()?;
     print_sizes(&built);
     Ok(())
 }
 
+/// Compiles the filters, and by itself the one that builds on them: cargo would else build them once
+/// for both, with the entry points that the modules of their own need, and a module has one.
 fn compile() -> Result<()> {
+    compile_together(&FILTERS)?;
+    compile_together(&[SUITE])
+}
+
+fn compile_together(filters: &[Filter]) -> Result<()> {
     let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for filter in &FILTERS {
+    for filter in filters {
         command.args(["--package", &filter.package()]);
     }
     cargo::run(&mut command).context("the filters do not compile")

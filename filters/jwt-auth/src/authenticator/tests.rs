@@ -94,6 +94,7 @@ fn good_tokens_pass_and_bring_their_claims() {
             ],
             remove: Some("authorization"),
             unwritable: 0,
+            claims: claims.as_object().cloned(),
         };
         let headers = request("/x?y=z", &[authorization.as_bytes()]);
         assert_eq!(decide(&authenticator, &headers), Decision::Allow(expected), "{signer:?}");

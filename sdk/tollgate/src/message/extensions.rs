@@ -42,6 +42,19 @@ impl fmt::Debug for Extensions {
     }
 }
 
+/// The claims of a token that a filter has verified, for the filters behind it in a chain.
+///
+/// Whoever finds them in the [`Extensions`] of a request may rely on them: no client can put them there.
+#[derive(Clone, PartialEq)]
+pub struct VerifiedClaims(pub serde_json::Map<String, serde_json::Value>);
+
+/// Shows names only: values may be secrets.
+impl fmt::Debug for VerifiedClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::modules::FILTERS;
+use tollgate_e2e::modules;
 
 use super::counts::{Counts, failed_test};
 use crate::cargo::{self, WASM_TARGET, cargo, shown};
@@ -116,7 +116,7 @@ fn lint(outcome: &mut Outcome) -> Result<()> {
 
 fn clippy_for_wasm() -> Command {
     let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", "tollgate"]);
-    for filter in &FILTERS {
+    for filter in modules::all() {
         clippy.args(["--package", &filter.package()]);
     }
     clippy.args(["--", "-D", "warnings"]);
