@@ -17,8 +17,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use timers::Timers;
 pub use timers::{Elapsed, Sleep, sleep, timeout};
 
-/// How often one callback goes round tasks that wake each other, before the rest waits for a tick.
-const ROUNDS_PER_CALLBACK: u32 = 16;
+/// How many futures are polled in one tick or request and the callbacks that follow from it; the rest
+/// waits for the next. So futures that wake each other do not hang the worker.
+const POLLS_AT_ONCE: u32 = 1024;
+
+/// How many streams are continued, answered or reset by futures that waited, likewise.
+///
+/// The host does so when the callback is over, one stream after the other; and when that ends a stream,
+/// it is another callback, in which the host goes on with the next one (`WasmBase::doAfterVmCallActions`
+/// in proxy-wasm-cpp-host, `include/proxy-wasm/wasm.h`). So they nest, and too many overflow the stack of
+/// V8: between 200 and 400 did, with no other filter in the chain.
+const ACTIONS_AT_ONCE: u32 = 48;
 
 type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -45,6 +54,10 @@ struct Executor {
     /// The futures that wait; none for one that is being polled.
     tasks: RefCell<IdMap<u64, Option<Task>>>,
     ready: RefCell<VecDeque<Arc<TaskWaker>>>,
+    /// How many futures have been polled since the last tick.
+    polls: Cell<u32>,
+    /// How many streams have been acted on since the last tick.
+    actions: Cell<u32>,
     /// The waker of a future that finished at once, for the next one to use.
     spare: RefCell<Option<Arc<TaskWaker>>>,
     timers: Timers,
@@ -184,10 +197,21 @@ pub(crate) fn settle(root: u32) {
 /// The tick of `root` came: wakes the sleeps that are due, and settles.
 pub(crate) fn tick(root: u32) {
     EXECUTOR.with(|executor| {
+        executor.refresh();
         executor.timers.wake_due(root);
         executor.run();
         executor.set_tick(root);
     });
+}
+
+/// A callback begins that the host does not make inside another one: there is room for more.
+pub(crate) fn refresh() {
+    EXECUTOR.with(Executor::refresh);
+}
+
+/// The host was told to continue, answer or reset a stream.
+pub(crate) fn acted() {
+    EXECUTOR.with(|executor| executor.actions.set(executor.actions.get().saturating_add(1)));
 }
 
 /// Forgets a plugin that is gone, and what ran for it in the background.
@@ -242,15 +266,17 @@ impl Executor {
         self.tasks.borrow_mut().get_mut(&id)?.take()
     }
 
+    fn refresh(&self) {
+        self.polls.set(0);
+        self.actions.set(0);
+    }
+
     fn run(&self) {
-        for _ in 0..ROUNDS_PER_CALLBACK {
-            if self.ready.borrow().is_empty() {
-                return;
-            }
-            let round = std::mem::take(&mut *self.ready.borrow_mut());
-            for waker in round {
-                self.run_ready(&waker);
-            }
+        while self.polls.get() < POLLS_AT_ONCE && self.actions.get() < ACTIONS_AT_ONCE {
+            let next = self.ready.borrow_mut().pop_front();
+            let Some(waker) = next else { return };
+            self.polls.set(self.polls.get().saturating_add(1));
+            self.run_ready(&waker);
         }
     }
 

@@ -8,7 +8,7 @@ mod pipe;
 
 use crate::abi::{self, MapKind, Result, StreamKind};
 use crate::config::{self, ConfigError};
-use crate::executor::Scope;
+use crate::executor::{self, Scope};
 use crate::filter::{FailurePolicy, Flow, HttpFilter};
 use crate::message::{Body, End, Extensions, Headers, Memory, Request, Response, Trailers};
 use crate::metrics::Counter;
@@ -202,6 +202,7 @@ impl<F: HttpFilter> Stream<F> {
                 let _ = abi::close_stream(direction.kind());
             }
         }
+        executor::acted();
         self.request.stop();
         direction.stop();
         ControlFlow::Break(())

@@ -104,18 +104,21 @@ pub fn on_response_trailers(context: u32) -> u32 {
 /// `proxy_on_http_call_response`: how many headers, bytes and trailers have come; no headers when the
 /// call failed.
 pub fn on_http_call_response(root: u32, call: u32, headers: usize, body_size: usize) {
+    executor::refresh();
     crate::callout::http::answered(call, headers, body_size);
     executor::settle(root);
 }
 
 /// `proxy_on_grpc_receive`
 pub fn on_grpc_receive(root: u32, call: u32, size: usize) {
+    executor::refresh();
     crate::callout::grpc::received(call, size);
     executor::settle(root);
 }
 
 /// `proxy_on_grpc_close`
 pub fn on_grpc_close(root: u32, call: u32, status: u32) {
+    executor::refresh();
     crate::callout::grpc::closed(call, status);
     executor::settle(root);
 }
@@ -249,6 +252,7 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         let Some(stream) = self.beginning(context) else {
             return without_filter(F::ON_FAILURE, StreamKind::Request);
         };
+        executor::refresh();
         let verdict = stream.request_headers(end_of_stream);
         executor::settle(stream.root());
         if !F::KEEPS_STREAMS && F::REQUEST_WAITS && stream.is_waiting() {

@@ -1,8 +1,9 @@
 //! A connection that stays open between requests.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -20,8 +21,12 @@ use super::{Request, Response};
 pub struct Connection {
     address: SocketAddr,
     sender: Sender,
-    driver: JoinHandle<()>,
+    driver: Arc<Driver>,
 }
+
+/// What moves the bytes of a connection, until the last who uses it is gone.
+#[derive(Debug)]
+struct Driver(JoinHandle<()>);
 
 #[derive(Debug)]
 enum Sender {
@@ -42,7 +47,7 @@ impl Connection {
             .await?;
         // Its end, good or bad, is seen by the request that needs it.
         let driver = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { address, sender: Sender::Http1(sender), driver })
+        Ok(Self { address, sender: Sender::Http1(sender), driver: Arc::new(Driver(driver)) })
     }
 
     /// Connects for HTTP/2, with prior knowledge.
@@ -54,7 +59,20 @@ impl Connection {
         let stream = TokioIo::new(connect(address).await?);
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
         let driver = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { address, sender: Sender::Http2(sender), driver })
+        Ok(Self { address, sender: Sender::Http2(sender), driver: Arc::new(Driver(driver)) })
+    }
+
+    /// The same connection for another request at the same time; HTTP/2 only.
+    ///
+    /// # Errors
+    ///
+    /// When it is HTTP/1.1, which has one request at a time.
+    pub fn share(&self) -> Result<Self> {
+        let Sender::Http2(sender) = &self.sender else {
+            bail!("an HTTP/1.1 connection has one request at a time");
+        };
+        let sender = Sender::Http2(sender.clone());
+        Ok(Self { address: self.address, sender, driver: Arc::clone(&self.driver) })
     }
 
     /// `GET path` on this connection.
@@ -107,9 +125,9 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for Driver {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.0.abort();
     }
 }
 

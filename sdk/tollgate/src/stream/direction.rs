@@ -173,10 +173,11 @@ impl Direction {
             if self.verdict.get() == Verdict::Hold {
                 self.verdict.set(Verdict::Release);
             }
-        } else if self.held.replace(false)
-            && let Err(error) = abi::continue_stream(self.kind)
-        {
-            crate::warn!("tollgate: cannot continue a stream: {error}");
+        } else if self.held.replace(false) {
+            executor::acted();
+            if let Err(error) = abi::continue_stream(self.kind) {
+                crate::warn!("tollgate: cannot continue a stream: {error}");
+            }
         }
     }
 

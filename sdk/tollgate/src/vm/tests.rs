@@ -487,3 +487,24 @@ fn without_a_vm_callbacks_have_no_effect() {
     .join()
     .unwrap();
 }
+
+/// The host acts on them one inside the other, and its stack is not endless.
+#[test]
+fn streams_that_wake_at_once_go_on_in_several_ticks_and_in_order() {
+    let host = start_configured::<Probe>();
+    let streams: Vec<_> = (100..300).collect();
+    *host.headers.borrow_mut() = vec![("sleep".to_owned(), b"1".to_vec())];
+    for stream in &streams {
+        host.effective_context.set(*stream);
+        on_context_create(*stream, ROOT);
+        let _ = on_request_headers(*stream, true);
+    }
+    pass(&host, 20);
+    assert_eq!(host.continued.borrow().len(), 48);
+    assert_eq!(host.tick_period.get(), 1);
+    // What comes in between does not make room for more.
+    on_delete(100);
+    assert_eq!(host.continued.borrow().len(), 48);
+    (0..4).for_each(|_| pass(&host, 1));
+    assert_eq!(*host.continued.borrow(), streams);
+}
