@@ -126,3 +126,6 @@ impl<T> Drop for Pending<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

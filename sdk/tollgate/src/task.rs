@@ -194,3 +194,6 @@ impl<T> fmt::Debug for SingleFlight<T> {
         f.write_str("SingleFlight")
     }
 }
+
+#[cfg(test)]
+mod tests;

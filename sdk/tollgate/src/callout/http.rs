@@ -234,6 +234,11 @@ impl Answer {
     }
 }
 
+#[cfg(test)]
+pub(super) fn calls_under_way() -> usize {
+    CALLS.with(|calls| calls.0.borrow().len())
+}
+
 /// Shows no values and no body: they may be secrets.
 impl fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
