@@ -26,7 +26,7 @@
 //!         Ok(Self { greeting: config.greeting, greeted: setup.counter("greeted")? })
 //!     }
 //!
-//!     async fn request(&self, request: &mut Request) -> Result<Flow> {
+//!     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
 //!         request.headers_mut().set("x-greeting", &self.greeting)?;
 //!         self.greeted.increment();
 //!         Ok(Flow::Continue)

@@ -2,8 +2,25 @@
 //!
 //! A future spawned here belongs to the plugin and not to a request: it goes on when the request that
 //! began it is gone, and ends with the plugin's configuration or its VM.
+//!
+//! Several futures at once need no task: [`zip`] waits for both of two, [`or`] for the first of two, and
+//! [`time::timeout`](crate::time::timeout) not longer than it may.
+//!
+//! ```
+//! # use tollgate::callout::{Answer, CallError, HttpCall};
+//! use tollgate::task::zip;
+//!
+//! async fn ask_both() -> (Result<Answer, CallError>, Result<Answer, CallError>) {
+//!     let (users, groups) = (
+//!         HttpCall::get("users", "users.local", "/42"),
+//!         HttpCall::get("groups", "groups.local", "/42"),
+//!     );
+//!     zip(users.send(), groups.send()).await
+//! }
+//! ```
 
 use crate::executor::{self, Scope, TaskId};
+pub use futures_lite::future::{or, zip};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::Pin;

@@ -3,6 +3,7 @@
 use super::{EXECUTOR, current};
 use crate::id_map::IdMap;
 use crate::time::Instant;
+use futures_lite::future;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -211,11 +212,10 @@ impl std::error::Error for Elapsed {}
 ///
 /// When the time is over.
 pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = std::pin::pin!(future);
-    let mut sleep = std::pin::pin!(sleep(limit));
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => sleep.as_mut().poll(context).map(|()| Err(Elapsed)),
-    })
-    .await
+    let in_time = async { Ok(future.await) };
+    let too_late = async {
+        sleep(limit).await;
+        Err(Elapsed)
+    };
+    future::or(in_time, too_late).await
 }
