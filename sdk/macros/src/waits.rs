@@ -46,23 +46,25 @@ pub(crate) fn may_wait(item: &ItemImpl, method: &str) -> bool {
 
 fn awaits(tokens: TokenStream) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
+    let following =
+        |index: usize| (tokens.get(index.saturating_add(1)), tokens.get(index.saturating_add(2)));
     tokens.iter().enumerate().any(|(index, token)| match token {
         TokenTree::Ident(ident) if ident == "await" => true,
         TokenTree::Ident(ident) => {
             let name = ident.to_string();
             let is_known = HARMLESS.contains(&&*name) || KEYWORDS.contains(&&*name);
-            !is_known && is_macro_call(&tokens[index..])
+            !is_known && is_macro_call(following(index))
         }
         TokenTree::Group(group) => awaits(group.stream()),
         _ => false,
     })
 }
 
-/// `name!(...)`, and not `name != ...`.
-fn is_macro_call(tokens: &[TokenTree]) -> bool {
+/// What follows a name: `!(...)`, and not `!= ...`.
+fn is_macro_call(following: (Option<&TokenTree>, Option<&TokenTree>)) -> bool {
     matches!(
-        tokens,
-        [_, TokenTree::Punct(mark), TokenTree::Group(_), ..] if mark.as_char() == '!'
+        following,
+        (Some(TokenTree::Punct(mark)), Some(TokenTree::Group(_))) if mark.as_char() == '!'
     )
 }
 

@@ -76,7 +76,7 @@ impl<F: HttpFilter> Stream<F> {
         self.request.headers(self.scope, F::REQUEST_WAITS, phase, move |result| {
             let more = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
             let goes_on = then.headers_done(&then.request, result, more && !end_of_stream);
-            goes_on.then(|| async move { then.request_rest().await })
+            goes_on.then_some(async move { then.request_rest().await })
         })
     }
 
@@ -92,7 +92,7 @@ impl<F: HttpFilter> Stream<F> {
         self.response.headers(self.scope, F::RESPONSE_WAITS, phase, move |result| {
             let more = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
             let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
-            goes_on.then(|| async move { then.response_rest().await })
+            goes_on.then_some(async move { then.response_rest().await })
         })
     }
 

@@ -421,15 +421,19 @@ macro_rules! export {
 #[must_use]
 pub const fn phases<F: HttpFilter>() -> [u8; 8] {
     [
-        b'0' + F::HANDLES_REQUEST as u8,
-        b'0' + F::HANDLES_REQUEST_BODY as u8,
-        b'0' + F::HANDLES_REQUEST_TRAILERS as u8,
-        b'0' + F::HANDLES_RESPONSE as u8,
-        b'0' + F::HANDLES_RESPONSE_BODY as u8,
-        b'0' + F::HANDLES_RESPONSE_TRAILERS as u8,
-        b'0' + F::HANDLES_END as u8,
-        b'0' + (F::KEEPS_STREAMS || F::REQUEST_WAITS) as u8,
+        digit(F::HANDLES_REQUEST),
+        digit(F::HANDLES_REQUEST_BODY),
+        digit(F::HANDLES_REQUEST_TRAILERS),
+        digit(F::HANDLES_RESPONSE),
+        digit(F::HANDLES_RESPONSE_BODY),
+        digit(F::HANDLES_RESPONSE_TRAILERS),
+        digit(F::HANDLES_END),
+        digit(F::KEEPS_STREAMS || F::REQUEST_WAITS),
     ]
+}
+
+const fn digit(flag: bool) -> u8 {
+    if flag { b'1' } else { b'0' }
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ fn read(headers: usize, body_size: usize, limit: usize) -> Result<Answer, CallEr
             abi::buffer(BufferKind::HttpCallResponseBody, 0, size).map_err(CallError::Malformed)?
         }
     };
-    Answer { status, headers, body }.from_upstream()
+    Ok(Answer { status, headers, body })
 }
 
 impl Answer {
@@ -227,10 +227,6 @@ impl Answer {
             200..=299 => Ok(self),
             status => Err(CallError::Status(status)),
         }
-    }
-
-    fn from_upstream(self) -> Result<Self, CallError> {
-        Ok(self)
     }
 }
 

@@ -146,11 +146,9 @@ struct Text {
     text: String,
 }
 
-fn check() -> impl Future<Output = Result<Text, GrpcError>> {
-    async {
-        let call = GrpcCall::new("checks", "demo.Check", "Check").limit(100);
-        call.unary(&Text { text: "question".into() }).await
-    }
+async fn check() -> Result<Text, GrpcError> {
+    let call = GrpcCall::new("checks", "demo.Check", "Check").limit(100);
+    call.unary(&Text { text: "question".into() }).await
 }
 
 /// The host has a message for a gRPC call.

@@ -85,7 +85,7 @@ impl Directory {
             return Confirmed::Lost;
         };
         match slot.phase {
-            Phase::Burying => return Confirmed::NotNow,
+            Phase::Burying => Confirmed::NotNow,
             Phase::Held => {
                 slot.beat = now;
                 Confirmed::Held
