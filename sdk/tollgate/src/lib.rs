@@ -92,11 +92,15 @@ pub use tollgate_macros::filter;
 
 /// What a filter usually imports.
 pub mod prelude {
-    pub use crate::config::ConfigError;
+    pub use crate::config::{ConfigError, HeaderValue};
     pub use crate::metrics::{Counter, Gauge, Histogram};
     pub use crate::{
         FailurePolicy, Flow, HostError, HttpFilter, LocalReply, Request, Response, Result, Setup,
     };
+    /// Where the code that `JsonSchema` derives looks for its crate.
+    #[doc(hidden)]
+    pub use schemars;
+    pub use schemars::JsonSchema;
     pub use serde::Deserialize;
 }
 

@@ -5,16 +5,24 @@
 //!
 //! Each method accepts only the kind of value that it is asked for, although serde would let it
 //! offer any: that is what keeps derived code, which there is a lot of in a module, small.
+//!
+//! A struct and an enum say which names they know. So it is here that both spellings of protobuf JSON
+//! become the one that derived code compares with, and that an unknown field is refused: no type can
+//! forget either.
 
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::StringDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use super::error::{ConfigError, describe};
+use super::error::{ConfigError, describe, names};
+use super::spelling::known;
 use crate::json::path;
+
+/// The names of a struct's fields, or of an enum's variants.
+type Names = &'static [&'static str];
 
 /// Reads a `T` out of a JSON value.
 pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
@@ -43,7 +51,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
             deserialize_f32 deserialize_f64;
         text: deserialize_char deserialize_str deserialize_string deserialize_identifier;
         list: deserialize_seq deserialize_bytes deserialize_byte_buf;
-        object: deserialize_map;
+        map: deserialize_map;
         null: deserialize_unit;
     }
 
@@ -87,29 +95,22 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         list(self.0, visitor)
     }
 
-    /// Not from a list: derived code would take its elements for the fields in their order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: Names,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        object(self.0, visitor)
+        structure(self.0, fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: Names,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(name.into_deserializer()),
-            Value::Object(members) if members.len() == 1 => {
-                visitor.visit_enum(MapAccessDeserializer::new(Members::new(members)))
-            }
-            other => Err(refused(&other, &visitor)),
-        }
+        visitor.visit_enum(Choice::new(self.0, variants)?)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
@@ -124,7 +125,7 @@ fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, 
         Value::Number(_) => number(value, visitor),
         Value::String(_) => text(value, visitor),
         Value::Array(_) => list(value, visitor),
-        Value::Object(_) => object(value, visitor),
+        Value::Object(_) => map(value, visitor),
     }
 }
 
@@ -169,10 +170,27 @@ fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
-fn object<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    object(value, None, visitor)
+}
+
+/// Not from a list: derived code would take its elements for the fields in their order.
+fn structure<'de, V: Visitor<'de>>(
+    value: Value,
+    fields: Names,
+    visitor: V,
+) -> Result<V::Value, ConfigError> {
+    object(value, Some(fields), visitor)
+}
+
+fn object<'de, V: Visitor<'de>>(
+    value: Value,
+    fields: Option<Names>,
+    visitor: V,
+) -> Result<V::Value, ConfigError> {
     let Value::Object(members) = value else { return Err(refused(&value, &visitor)) };
     let length = members.len();
-    let mut members = Members::new(members);
+    let mut members = Members { members: members.into_iter(), fields, current: None };
     let read = visitor.visit_map(&mut members)?;
     match members.members.len() {
         0 => Ok(read),
@@ -208,25 +226,10 @@ impl<'de> SeqAccess<'de> for Elements {
 
 struct Members {
     members: serde_json::map::IntoIter,
+    /// The only names there may be.
+    fields: Option<Names>,
+    /// The value whose name was asked for last, with that name as it is written.
     current: Option<(String, Value)>,
-}
-
-impl Members {
-    fn new(members: Map<String, Value>) -> Self {
-        Self { members: members.into_iter(), current: None }
-    }
-
-    /// The next member's name; its value is the current one.
-    fn advance(&mut self) -> Option<String> {
-        let (name, value) = self.members.next()?;
-        self.current = Some((name.clone(), value));
-        Some(name)
-    }
-
-    fn take(&mut self) -> Result<(String, Value), ConfigError> {
-        let current = self.current.take();
-        current.ok_or_else(|| ConfigError::custom("a value was asked for before its name"))
-    }
 }
 
 impl<'de> MapAccess<'de> for Members {
@@ -236,17 +239,130 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
-        self.advance().map(|name| seed.deserialize(name.into_deserializer())).transpose()
+        let Some((written, value)) = self.members.next() else { return Ok(None) };
+        let name = match self.fields {
+            None => written.clone(),
+            Some(fields) => known(&written, fields)
+                .ok_or_else(|| ConfigError::unknown_field(&written, fields))?
+                .to_owned(),
+        };
+        self.current = Some((written, value));
+        seed.deserialize(name.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<S::Value, ConfigError> {
-        let (name, value) = self.take()?;
-        let found = describe(unexpected(&value));
-        seed.deserialize(ValueDeserializer(value))
-            .map_err(|error| error.about(&found).at(path::member(&name)))
+        let current = self.current.take();
+        let (name, value) =
+            current.ok_or_else(|| ConfigError::custom("a value was asked for before its name"))?;
+        member(&name, value, seed)
+    }
+}
+
+/// Reads the value of the member `name`.
+fn member<'de, S: DeserializeSeed<'de>>(
+    name: &str,
+    value: Value,
+    seed: S,
+) -> Result<S::Value, ConfigError> {
+    let found = describe(unexpected(&value));
+    seed.deserialize(ValueDeserializer(value))
+        .map_err(|error| error.about(&found).at(path::member(name)))
+}
+
+/// A variant: its name alone, or an object with one member, which has the variant's name.
+struct Choice {
+    variant: &'static str,
+    /// As it is written.
+    name: String,
+    content: Option<Value>,
+}
+
+impl Choice {
+    fn new(value: Value, variants: Names) -> Result<Self, ConfigError> {
+        let refuse = |found: String| {
+            let allowed = format!("one of {}, by name or as an object", names(variants));
+            Err(ConfigError::new("", found, allowed))
+        };
+        let (name, content) = match value {
+            Value::String(name) => (name, None),
+            Value::Object(members) if members.len() > 1 => {
+                return refuse(format!("an object with {} members", members.len()));
+            }
+            Value::Object(members) => match members.into_iter().next() {
+                Some((name, content)) => (name, Some(content)),
+                None => return refuse("an empty object".to_owned()),
+            },
+            other => return refuse(describe(unexpected(&other))),
+        };
+        match (known(&name, variants), &content) {
+            (Some(variant), _) => Ok(Self { variant, name, content }),
+            (None, Some(_)) => Err(ConfigError::unknown_field(&name, variants)),
+            (None, None) => Err(ConfigError::unknown_variant(&name, variants)),
+        }
+    }
+
+    /// What the variant holds.
+    fn content(self) -> Result<(String, Value), ConfigError> {
+        let Self { variant, name, content } = self;
+        content.map(|content| (name, content)).ok_or_else(|| {
+            ConfigError::new("", format!("`{variant}` alone"), format!("{{{variant}: ...}}"))
+        })
+    }
+}
+
+impl<'de> EnumAccess<'de> for Choice {
+    type Error = ConfigError;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self), ConfigError> {
+        let name: StringDeserializer<ConfigError> = self.variant.to_owned().into_deserializer();
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Choice {
+    type Error = ConfigError;
+
+    fn unit_variant(self) -> Result<(), ConfigError> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => {
+                let allowed = format!("`{}` alone, as a string", self.variant);
+                Err(ConfigError::new("", "an object", allowed))
+            }
+        }
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<S::Value, ConfigError> {
+        let (name, value) = self.content()?;
+        member(&name, value, seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _length: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        let (name, value) = self.content()?;
+        list(value, visitor).map_err(|error| error.at(path::member(&name)))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: Names,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        let (name, value) = self.content()?;
+        structure(value, fields, visitor).map_err(|error| error.at(path::member(&name)))
     }
 }
 
