@@ -55,16 +55,16 @@ struct ConnectionPool {
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 struct Tcp {
-    /// So many requests in flight count as active. Without `http1_max_pending_requests` or
+    /// How many requests in flight count as active. Without `http1_max_pending_requests` or
     /// `http2_max_requests` this limits nothing, and a line in the log says so. Default: no limit.
     max_connections: Option<AtLeastOne>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 struct Http {
-    /// So many requests may be in flight beyond `max_connections`. Default: no limit.
+    /// How many requests may be in flight beyond `max_connections`. Default: no limit.
     http1_max_pending_requests: Option<u32>,
-    /// So many requests may be in flight in any case. Default: no limit.
+    /// How many requests may be in flight in any case. Default: no limit.
     http2_max_requests: Option<AtLeastOne>,
     /// Accepted without effect, since a filter cannot enforce it; a line in the log says so. Set it on
     /// the cluster.
@@ -76,12 +76,12 @@ struct Http {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct OutlierDetection {
-    /// So many answers 5xx in a row open the breaker; 0 is off. Default: 5.
+    /// How many 5xx answers in a row open the breaker; 0 is off. Default: 5.
     consecutive_5xx_errors: Option<u32>,
     /// Another name for `consecutive_5xx_errors`, instead of it.
     consecutive_errors: Option<u32>,
-    /// So many of 502, 503, 504 and failures to reach the cluster in a row open the breaker; 0 is off.
-    /// Default: off.
+    /// How many of 502, 503, 504 and failures to reach the cluster in a row open the breaker; 0 is off.
+    /// Default: 0.
     consecutive_gateway_errors: Option<u32>,
     /// Each such time of staying closed makes the next opening count one less in a row.
     interval: PositiveDuration,
@@ -132,9 +132,9 @@ impl Default for Open {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default)]
 struct HalfOpen {
-    /// So many requests are let in at a time, over all workers.
+    /// How many requests are let in at a time, over all workers.
     max_probes: AtLeastOne,
-    /// So many of them must succeed before it closes.
+    /// How many of them must succeed before it closes.
     success_threshold: AtLeastOne,
     /// A probe without an answer for so long gives its place to another.
     max_wait: PositiveDuration,

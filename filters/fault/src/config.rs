@@ -15,16 +15,16 @@ pub struct Config {
     delay: Option<DelayConfig>,
     /// Answers requests in the upstream's stead.
     abort: Option<AbortConfig>,
-    /// So many requests have a fault at a time, over all workers; others pass. Default: no limit.
+    /// How many requests may have a fault at a time, over all workers; others pass. Default: no limit.
     max_active_faults: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(extend("oneOf" = [{ "required": ["fixed_delay"] }, { "required": ["header_delay"] }]))]
 struct DelayConfig {
-    /// How long.
+    /// The time that requests are held back.
     fixed_delay: Option<PositiveDuration>,
-    /// As many milliseconds as the request's `x-envoy-fault-delay-request` says.
+    /// Empty, `{}`: the time is as many milliseconds as the request's `x-envoy-fault-delay-request` says.
     header_delay: Option<ByHeader>,
     /// The share of requests that get it. Default: none, as in Envoy.
     #[serde(default)]
@@ -32,13 +32,18 @@ struct DelayConfig {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    { "required": ["http_status"] },
+    { "required": ["grpc_status"] },
+    { "required": ["header_abort"] },
+]))]
 struct AbortConfig {
-    /// With this HTTP status.
+    /// The HTTP status of the answer.
     http_status: Option<HttpStatus>,
-    /// With this gRPC status.
+    /// The gRPC status of the answer.
     grpc_status: Option<grpc::Status>,
-    /// With the HTTP status in the request's `x-envoy-fault-abort-request`, or the gRPC status in its
-    /// `x-envoy-fault-abort-grpc-request`.
+    /// Empty, `{}`: the answer has the HTTP status in the request's `x-envoy-fault-abort-request`, or
+    /// the gRPC status in its `x-envoy-fault-abort-grpc-request`.
     header_abort: Option<ByHeader>,
     /// The share of requests that get it. Default: none, as in Envoy.
     #[serde(default)]

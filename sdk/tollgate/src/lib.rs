@@ -6,15 +6,14 @@
 //! use tollgate::prelude::*;
 //!
 //! /// What the operator writes.
-//! #[derive(Deserialize)]
-//! #[serde(deny_unknown_fields)]
+//! #[derive(Deserialize, JsonSchema)]
 //! pub struct Config {
 //!     /// The value of `x-greeting` that the upstream sees.
-//!     greeting: String,
+//!     greeting: HeaderValue,
 //! }
 //!
 //! pub struct Greeter {
-//!     greeting: String,
+//!     greeting: HeaderValue,
 //!     greeted: Counter,
 //! }
 //!

@@ -67,7 +67,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ),
         (
             r#"{"delay": {"fixed_delay": "1s", "header_delay": {}}}"#,
-            "`delay`: found `fixed_delay` and `header_delay`, allowed: exactly one of",
+            "`delay`: found `fixed_delay`, `header_delay`, allowed: exactly one of",
         ),
         (
             r#"{"abort": {"http_status": 199}}"#,

@@ -15,7 +15,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
     MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::{ConfigError, describe, names};
 use super::spelling::known;
@@ -136,6 +136,7 @@ fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
+#[inline(never)]
 fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     match value {
         Value::Bool(value) => visitor.visit_bool(value),
@@ -143,6 +144,7 @@ fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, C
     }
 }
 
+#[inline(never)]
 fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
     match whole(number) {
@@ -152,6 +154,7 @@ fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Co
     }
 }
 
+#[inline(never)]
 fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     match value {
         Value::String(text) => visitor.visit_string(text),
@@ -159,6 +162,7 @@ fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
+#[inline(never)]
 fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     let Value::Array(items) = value else { return Err(refused(&value, &visitor)) };
     let length = items.len();
@@ -183,6 +187,7 @@ fn structure<'de, V: Visitor<'de>>(
     object(value, Some(fields), visitor)
 }
 
+#[inline(never)]
 fn object<'de, V: Visitor<'de>>(
     value: Value,
     fields: Option<Names>,
@@ -232,6 +237,23 @@ struct Members {
     current: Option<(String, Value)>,
 }
 
+impl Members {
+    /// The next member's name, as code knows it. Not generic: there is one copy for all types.
+    #[inline(never)]
+    fn advance(&mut self) -> Result<Option<String>, ConfigError> {
+        let Some((written, value)) = self.members.next() else { return Ok(None) };
+        let name = match self.fields {
+            None => written.clone(),
+            Some(fields) => match known(&written, fields) {
+                Some(name) => name.to_owned(),
+                None => return Err(ConfigError::unknown_field(&written, fields)),
+            },
+        };
+        self.current = Some((written, value));
+        Ok(Some(name))
+    }
+}
+
 impl<'de> MapAccess<'de> for Members {
     type Error = ConfigError;
 
@@ -239,37 +261,35 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
-        let Some((written, value)) = self.members.next() else { return Ok(None) };
-        let name = match self.fields {
-            None => written.clone(),
-            Some(fields) => known(&written, fields)
-                .ok_or_else(|| ConfigError::unknown_field(&written, fields))?
-                .to_owned(),
-        };
-        self.current = Some((written, value));
-        seed.deserialize(name.into_deserializer()).map(Some)
+        self.advance()?.map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<S::Value, ConfigError> {
-        let current = self.current.take();
-        let (name, value) =
-            current.ok_or_else(|| ConfigError::custom("a value was asked for before its name"))?;
-        member(&name, value, seed)
+        match self.current.take() {
+            Some((name, value)) => member(&name, value, seed),
+            None => Err(ConfigError::custom("a value was asked for before its name")),
+        }
     }
 }
 
 /// Reads the value of the member `name`.
+#[inline(never)]
 fn member<'de, S: DeserializeSeed<'de>>(
     name: &str,
     value: Value,
     seed: S,
 ) -> Result<S::Value, ConfigError> {
     let found = describe(unexpected(&value));
-    seed.deserialize(ValueDeserializer(value))
-        .map_err(|error| error.about(&found).at(path::member(name)))
+    seed.deserialize(ValueDeserializer(value)).map_err(|error| within_member(error, &found, name))
+}
+
+#[cold]
+#[inline(never)]
+fn within_member(error: ConfigError, found: &str, name: &str) -> ConfigError {
+    error.about(found).at(path::member(name))
 }
 
 /// A variant: its name alone, or an object with one member, which has the variant's name.
@@ -282,20 +302,13 @@ struct Choice {
 
 impl Choice {
     fn new(value: Value, variants: Names) -> Result<Self, ConfigError> {
-        let refuse = |found: String| {
-            let allowed = format!("one of {}, by name or as an object", names(variants));
-            Err(ConfigError::new("", found, allowed))
-        };
         let (name, content) = match value {
             Value::String(name) => (name, None),
-            Value::Object(members) if members.len() > 1 => {
-                return refuse(format!("an object with {} members", members.len()));
-            }
-            Value::Object(members) => match members.into_iter().next() {
+            Value::Object(members) if members.len() == 1 => match members.into_iter().next() {
                 Some((name, content)) => (name, Some(content)),
-                None => return refuse("an empty object".to_owned()),
+                None => (String::new(), None),
             },
-            other => return refuse(describe(unexpected(&other))),
+            other => return Err(no_variant(&other, variants)),
         };
         match (known(&name, variants), &content) {
             (Some(variant), _) => Ok(Self { variant, name, content }),
@@ -310,6 +323,24 @@ impl Choice {
         content.map(|content| (name, content)).ok_or_else(|| {
             ConfigError::new("", format!("`{variant}` alone"), format!("{{{variant}: ...}}"))
         })
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn no_variant(value: &Value, variants: Names) -> ConfigError {
+    let names = names(variants);
+    match value.as_object().map(Map::len) {
+        Some(length) => ConfigError::new(
+            "",
+            format!("an object with {length} members"),
+            format!("an object with one of {names}"),
+        ),
+        None => ConfigError::new(
+            "",
+            describe(unexpected(value)),
+            format!("one of {names}, by name or as an object"),
+        ),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write as _};
 
 use serde::de::{Expected, Unexpected};
 
-use super::spelling::{camel_case, closest};
+use super::spelling::{closest, is_camel_case};
 use crate::json::{JsonError, path};
 
 /// A configuration that is refused: where, what was found there, what is allowed there.
@@ -111,8 +111,8 @@ pub fn quoted(text: &str) -> String {
 /// let error = exactly_one(&[("fixed_delay", true), ("header_delay", true)]).unwrap_err();
 /// assert_eq!(
 ///     error.at("delay").to_string(),
-///     "`delay`: found `fixed_delay` and `header_delay`, allowed: exactly one of \
-///      `fixed_delay`, `header_delay`",
+///     "`delay`: found `fixed_delay`, `header_delay`, \
+///      allowed: exactly one of `fixed_delay`, `header_delay`",
 /// );
 /// ```
 ///
@@ -120,15 +120,14 @@ pub fn quoted(text: &str) -> String {
 ///
 /// When none or several were given.
 pub fn exactly_one(fields: &[(&str, bool)]) -> Result<(), ConfigError> {
-    let given = fields.iter().filter(|(_, given)| *given).map(|(name, _)| format!("`{name}`"));
+    let given = fields.iter().filter(|(_, given)| *given).map(|(name, _)| *name);
     let given: Vec<_> = given.collect();
-    let found = match given.len() {
-        0 => "none of them".to_owned(),
-        1 => return Ok(()),
-        _ => given.join(" and "),
-    };
+    if given.len() == 1 {
+        return Ok(());
+    }
+    let found = if given.is_empty() { "none of them".to_owned() } else { names(&given) };
     let all: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-    Err(ConfigError::new("", found, format!("exactly one of {}", names(&all))))
+    Err(ConfigError::new("", found, "exactly one of ".to_owned() + &names(&all)))
 }
 
 impl From<JsonError> for ConfigError {
@@ -194,13 +193,12 @@ impl serde::de::Error for ConfigError {
 
     #[cold]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::new("", quoted(variant), names(expected) + &meant(variant, expected))
+        Self::new("", quoted(variant), names_for(variant, expected))
     }
 
     #[cold]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let allowed = names(expected) + &meant(field, expected);
-        Self::new(path::member(field), "an unknown field", allowed)
+        Self::new(path::member(field), "an unknown field", names_for(field, expected))
     }
 
     #[cold]
@@ -256,7 +254,9 @@ fn is_quoted(text: &str, allowed: &str) -> bool {
     let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'.');
     match allowed {
         "true or false" => matches!(text, "true" | "false"),
-        _ if allowed.contains(" number") => !text.is_empty() && text.bytes().all(digit),
+        _ if allowed == "a number" || allowed.starts_with("a whole number") => {
+            !text.is_empty() && text.bytes().all(digit)
+        }
         _ => false,
     }
 }
@@ -289,15 +289,28 @@ fn whole_numbers(text: &str) -> Option<String> {
 
 /// The names in backquotes; a name in both spellings of protobuf JSON (`fixed_delay`, `fixedDelay`)
 /// once.
+#[cold]
 pub(super) fn names(names: &[&str]) -> String {
-    let other_spelling =
-        |name: &str| names.iter().any(|it| camel_case(it).is_some_and(|camel| camel == name));
-    let shown: Vec<_> =
-        names.iter().filter(|name| !other_spelling(name)).map(|name| format!("`{name}`")).collect();
-    if shown.is_empty() { "no field at all".to_owned() } else { shown.join(", ") }
+    let mut text = String::new();
+    for name in names {
+        if names.iter().any(|it| is_camel_case(name, it)) {
+            continue;
+        }
+        for part in [if text.is_empty() { "`" } else { ", `" }, name, "`"] {
+            text.push_str(part);
+        }
+    }
+    if text.is_empty() { "no field at all".to_owned() } else { text }
 }
 
-/// A question that completes a list of names, where one of them is close.
-fn meant(name: &str, names: &[&str]) -> String {
-    closest(name, names).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
+/// The names, and a question where one of several is close to `name`.
+#[cold]
+fn names_for(name: &str, known: &[&str]) -> String {
+    let mut text = names(known);
+    if let (Some(meant), [_, _, ..]) = (closest(name, known), known) {
+        for part in ["; did you mean `", &meant, "`?"] {
+            text.push_str(part);
+        }
+    }
+    text
 }

@@ -164,37 +164,29 @@ impl JsonSchema for Percent {
         "Percent".into()
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let denominator = generator.subschema_for::<Denominator>();
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let fraction = |denominator: Denominator, required: &[&str]| {
+            json_schema!({
+                "properties": {
+                    "numerator": { "type": "integer", "minimum": 0, "maximum": denominator.get() },
+                    "denominator": { "const": denominator },
+                },
+                "required": required,
+                "additionalProperties": false,
+            })
+        };
         json_schema!({
             "title": "percentage",
             "description": "A share of all cases: Envoy's `{numerator: 5, denominator: HUNDRED}`, with \
-                `TEN_THOUSAND` or `MILLION` for finer ones, or Istio's `{value: 12.5}` in per cent, in \
-                steps of 0.0001.",
+                `TEN_THOUSAND` or `MILLION` for finer ones (default: `HUNDRED`), or Istio's \
+                `{value: 12.5}` in per cent, in steps of 0.0001.",
             "type": "object",
             "oneOf": [
+                fraction(Denominator::Hundred, &[]),
+                fraction(Denominator::TenThousand, &["denominator"]),
+                fraction(Denominator::Million, &["denominator"]),
                 {
-                    "properties": {
-                        "numerator": {
-                            "description": "At most the denominator.",
-                            "type": "integer",
-                            "minimum": 0,
-                            "maximum": 1_000_000,
-                            "default": 0,
-                        },
-                        "denominator": denominator,
-                    },
-                    "additionalProperties": false,
-                },
-                {
-                    "properties": {
-                        "value": {
-                            "description": "Per cent.",
-                            "type": "number",
-                            "minimum": 0,
-                            "maximum": 100,
-                        },
-                    },
+                    "properties": { "value": { "type": "number", "minimum": 0, "maximum": 100 } },
                     "required": ["value"],
                     "additionalProperties": false,
                 },

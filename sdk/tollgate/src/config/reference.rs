@@ -40,7 +40,8 @@ use serde_json::Value;
 ///
 /// - `Default: no limit.` as the last sentence goes to the table's column for defaults. It is for
 ///   what the type cannot say; a `#[serde(default)]` of a type that is `Serialize` shows by itself.
-/// - The comment of a field and that of its type both show: say in each what the other does not.
+/// - The comment of a field says what the field is for; that of its type shows only where the field has
+///   none.
 ///
 /// # What editors make of it
 ///

@@ -35,14 +35,27 @@ use crate::json::path::LONGEST;
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataSource(String);
+pub struct DataSource(Read);
 
 impl DataSource {
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0
+        &self.0.text
     }
+
+    /// The field that it came from: the path of an error about what it holds.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.0.field
+    }
+}
+
+/// What a source held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Read {
+    text: String,
+    field: &'static str,
 }
 
 /// A secret, such as a key: written like a [`DataSource`], never empty, and never shown.
@@ -69,13 +82,19 @@ impl DataSource {
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Read);
 
 impl Secret {
     /// The secret itself. Give it to what computes with it, not to what shows or stores it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+
+    /// The field that it came from: the path of an error about what it holds.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.0.field
     }
 
     /// Whether it is `candidate`, in a time that depends on the lengths alone.
@@ -89,7 +108,7 @@ impl Secret {
     /// ```
     #[must_use]
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        let secret = self.0.as_bytes();
+        let secret = self.expose().as_bytes();
         // Opaque after each byte, so that no compiler leaves the loop at the first difference.
         let difference = |all: u8, (a, b): (&u8, &u8)| black_box(all | (a ^ b));
         secret.len() == candidate.len() && secret.iter().zip(candidate).fold(0, difference) == 0
@@ -98,7 +117,7 @@ impl Secret {
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.matches(other.0.as_bytes())
+        self.matches(other.expose().as_bytes())
     }
 }
 
@@ -125,7 +144,7 @@ impl<'de> Deserialize<'de> for Secret {
 /// What was found is said by its kind alone.
 macro_rules! refuse {
     ($($visit:ident: $type:ty, $found:literal;)+) => {$(
-        fn $visit<E: Error>(self, _value: $type) -> Result<String, E> {
+        fn $visit<E: Error>(self, _value: $type) -> Result<Self::Value, E> {
             Err(E::invalid_type(Unexpected::Other($found), &self))
         }
     )+};
@@ -135,11 +154,13 @@ struct SourceVisitor {
     may_be_empty: bool,
 }
 
-const FIELDS: &[&str] = &["inline_string", "environment_variable"];
+const INLINE: &str = "inline_string";
+const VARIABLE: &str = "environment_variable";
+const FIELDS: &[&str] = &[INLINE, VARIABLE];
 const EXACTLY_ONE: &str = "exactly one of `inline_string`, `environment_variable`";
 
 impl<'de> Visitor<'de> for SourceVisitor {
-    type Value = String;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -153,23 +174,23 @@ impl<'de> Visitor<'de> for SourceVisitor {
         visit_str: &str, "a string";
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<String, A::Error> {
-        let (mut text, mut given) = (None, 0_usize);
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Read, A::Error> {
+        let (mut read, mut given) = (None, 0_usize);
         while let Some(name) = fields.next_key::<String>()? {
-            let value = match name.as_str() {
-                "inline_string" | "inlineString" => fields.next_value::<Text>()?.0,
+            let (field, text) = match name.as_str() {
+                "inline_string" | "inlineString" => (INLINE, fields.next_value::<Text>()?.0),
                 "environment_variable" | "environmentVariable" => {
-                    fields.next_value::<Variable>()?.0
+                    (VARIABLE, fields.next_value::<Variable>()?.0)
                 }
-                "filename" => fields.next_value::<File>()?.0,
-                "inline_bytes" | "inlineBytes" => fields.next_value::<Bytes>()?.0,
+                "filename" => (INLINE, fields.next_value::<File>()?.0),
+                "inline_bytes" | "inlineBytes" => (INLINE, fields.next_value::<Bytes>()?.0),
                 other => return Err(A::Error::unknown_field(other, FIELDS)),
             };
-            text = Some(value);
+            read = Some(Read { text, field });
             given = given.saturating_add(1);
         }
-        let (found, allowed) = match (text, given) {
-            (Some(text), 1) if self.may_be_empty || !text.is_empty() => return Ok(text),
+        let (found, allowed) = match (read, given) {
+            (Some(read), 1) if self.may_be_empty || !read.text.is_empty() => return Ok(read),
             (Some(_), 1) => ("an empty secret", "a secret that is not empty"),
             (None, _) => ("neither", EXACTLY_ONE),
             (Some(_), _) => ("both", EXACTLY_ONE),

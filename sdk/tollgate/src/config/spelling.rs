@@ -5,48 +5,64 @@ use crate::json::path::LONGEST;
 
 /// The one of `names` that is written as `name`: as it stands, or in the other spelling of protobuf
 /// JSON (`fixed_delay` as `fixedDelay`).
+#[inline(never)]
 pub(super) fn known(name: &str, names: &'static [&'static str]) -> Option<&'static str> {
-    let spelt = |known: &&str| *known == name || camel_case(known).is_some_and(|it| it == name);
-    names.iter().copied().find(spelt)
+    names.iter().copied().find(|known| *known == name || is_camel_case(name, known))
 }
 
-/// The name in lowerCamelCase, as protobuf makes its JSON names; nothing for a name that has no
-/// other spelling: one without an underscore, or in capitals.
+/// Whether `camel` is another spelling of `name`.
+pub(super) fn is_camel_case(camel: &str, name: &str) -> bool {
+    has_camel_case(name) && camel.bytes().eq(camel_case_bytes(name))
+}
+
+/// The name in lowerCamelCase, where that is another spelling.
 pub(super) fn camel_case(name: &str) -> Option<String> {
-    if !name.contains('_') || name.contains(|c: char| c.is_ascii_uppercase()) {
-        return None;
-    }
-    let mut camel = String::with_capacity(name.len());
+    let camel = has_camel_case(name).then(|| camel_case_bytes(name).collect())?;
+    String::from_utf8(camel).ok()
+}
+
+/// Not a name of one word, nor one in capitals.
+fn has_camel_case(name: &str) -> bool {
+    name.contains('_') && !has_capitals(name)
+}
+
+fn has_capitals(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// As protobuf makes its JSON names.
+fn camel_case_bytes(name: &str) -> impl Iterator<Item = u8> {
     let mut capital = false;
-    for c in name.chars() {
-        match c {
-            '_' => capital = true,
-            _ if capital => {
-                camel.push(c.to_ascii_uppercase());
-                capital = false;
-            }
-            _ => camel.push(c),
+    name.bytes().filter_map(move |byte| match (byte, std::mem::take(&mut capital)) {
+        (b'_', _) => {
+            capital = true;
+            None
         }
-    }
-    Some(camel)
+        (byte, true) => Some(byte.to_ascii_uppercase()),
+        (byte, false) => Some(byte),
+    })
 }
 
 /// The one of `names` that `name` was probably meant to be, in the spelling that it is written in;
 /// nothing when more than a third of a name would have to be a slip.
+#[cold]
 pub(super) fn closest(name: &str, names: &[&str]) -> Option<String> {
     if name.len() > LONGEST {
         return None;
     }
     let wanted = plain(name);
-    let (_, meant) = names
-        .iter()
-        .map(|known| (plain(known), *known))
-        .map(|(plain, known)| (mistakes(&wanted, &plain), plain.len().max(wanted.len()), known))
-        .filter(|(mistakes, length, _)| *mistakes <= (*length).max(3) / 3)
-        .map(|(mistakes, _, known)| (mistakes, known))
-        .min_by_key(|(mistakes, _)| *mistakes)?;
-    let capitals = name.contains(|c: char| c.is_ascii_uppercase()) && !name.contains('_');
-    Some(camel_case(meant).filter(|_| capitals).unwrap_or_else(|| meant.to_owned()))
+    let mut nearest: Option<(usize, &str)> = None;
+    for known in names {
+        let plain = plain(known);
+        let (mistakes, length) = (mistakes(&wanted, &plain), plain.len().max(wanted.len()));
+        let nearer = nearest.is_none_or(|(least, _)| mistakes < least);
+        if nearer && mistakes <= length.max(3) / 3 {
+            nearest = Some((mistakes, known));
+        }
+    }
+    let (_, meant) = nearest?;
+    let camel = camel_case(meant).filter(|_| has_capitals(name) && !name.contains('_'));
+    Some(camel.unwrap_or_else(|| meant.to_owned()))
 }
 
 /// What counts when names are compared: neither capitals nor what stands between words.
@@ -56,16 +72,19 @@ fn plain(name: &str) -> Vec<u8> {
 }
 
 /// How many slips make `meant` of `written`, where two letters in the wrong order are one.
+#[inline(never)]
 fn mistakes(written: &[u8], meant: &[u8]) -> usize {
-    let swapped = (1..written.len()).map(|i| {
+    let mut least = levenshtein(written, meant);
+    for i in 1..written.len() {
         let mut written = written.to_vec();
         written.swap(i.saturating_sub(1), i);
-        levenshtein(&written, meant).saturating_add(1)
-    });
-    swapped.fold(levenshtein(written, meant), usize::min)
+        least = least.min(levenshtein(&written, meant).saturating_add(1));
+    }
+    least
 }
 
 /// The Levenshtein distance: letters put in, left out or replaced.
+#[inline(never)]
 fn levenshtein(from: &[u8], to: &[u8]) -> usize {
     // The distances of what was looked at of `from` to every beginning of `to`.
     let mut row: Vec<usize> = (1..=to.len()).collect();

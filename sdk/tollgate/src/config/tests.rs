@@ -163,13 +163,13 @@ fn errors_name_the_path_what_was_found_and_what_is_allowed() {
         ),
         (
             json!({"mode": {}}),
-            "`mode`: found an empty object, \
-             allowed: one of `allow`, `deny`, `only`, `only_from`, by name or as an object",
+            "`mode`: found an object with 0 members, \
+             allowed: an object with one of `allow`, `deny`, `only`, `only_from`",
         ),
         (
             json!({"mode": {"deny": {"status": 403}, "only": []}}),
             "`mode`: found an object with 2 members, \
-             allowed: one of `allow`, `deny`, `only`, `only_from`, by name or as an object",
+             allowed: an object with one of `allow`, `deny`, `only`, `only_from`",
         ),
         (
             json!({"mode": 7}),

@@ -17,23 +17,23 @@ impl JsonSchema for ValueMatch {
         json_schema!({
             "type": "object",
             "properties": {
-                "exact": { "type": "string", "description": "It is this." },
-                "prefix": { "type": "string", "minLength": 1, "description": "It begins with this." },
-                "suffix": { "type": "string", "minLength": 1, "description": "It ends with this." },
+                "exact": { "type": "string", "description": "The value is this." },
+                "prefix": { "type": "string", "minLength": 1, "description": "The value begins with this." },
+                "suffix": { "type": "string", "minLength": 1, "description": "The value ends with this." },
                 "contains": {
                     "type": "string",
                     "minLength": 1,
-                    "description": "This is somewhere in it.",
+                    "description": "This is somewhere in the value.",
                 },
                 "any_of": {
                     "type": "array",
                     "items": { "type": "string" },
                     "minItems": 1,
-                    "description": "It is one of these.",
+                    "description": "The value is one of these.",
                 },
                 "present": {
                     "type": "boolean",
-                    "description": "It is there, or it is not. Not with `ignore_case` or `invert`.",
+                    "description": "Whether there is a value. Not with `ignore_case` or `invert`.",
                 },
                 "ignore_case": {
                     "type": "boolean",
@@ -43,7 +43,7 @@ impl JsonSchema for ValueMatch {
                 "invert": {
                     "type": "boolean",
                     "default": false,
-                    "description": "Whether it must be there and not be like that.",
+                    "description": "Whether no value may pass; there must be one.",
                 },
             },
             "additionalProperties": false,

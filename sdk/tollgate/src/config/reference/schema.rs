@@ -131,7 +131,9 @@ fn with_joined_lines(schema: &mut Map<String, Value>) {
 
 /// The deserializer refuses unknown fields of any struct.
 fn closed(schema: &mut Map<String, Value>) {
-    if schema.contains_key("properties") {
+    let is_object = schema.get("type").is_some_and(|kind| kind == "object");
+    let of_choices = ["oneOf", "anyOf", "allOf"].iter().any(|it| schema.contains_key(*it));
+    if schema.contains_key("properties") || (is_object && !of_choices) {
         schema.entry("additionalProperties").or_insert(false.into());
     }
 }

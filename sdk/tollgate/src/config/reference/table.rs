@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde_json::value::Index;
 use serde_json::{Map, Value};
 
 /// A table of all fields of `schema`, and a list of the named types in it. `order` is a schema of the
@@ -50,13 +51,15 @@ struct Table<'a> {
 #[derive(Default)]
 struct Kind {
     name: String,
-    /// What its type says about it.
+    /// The doc comment of its type.
+    meaning: String,
+    /// What is to be said in any case.
     notes: Vec<String>,
 }
 
 impl From<&str> for Kind {
     fn from(name: &str) -> Self {
-        Self { name: name.to_owned(), notes: Vec::new() }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 }
 
@@ -64,22 +67,41 @@ impl<'a> Table<'a> {
     /// A row for each field of an object at `path`, and for those within.
     fn fields(&mut self, path: &str, schema: &'a Value, order: &'a Value) {
         let Some(Value::Object(properties)) = schema.get("properties") else { return };
-        for name in ordered(properties, order) {
-            let Some(field) = properties.get(name) else { continue };
-            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            let at = self.rows.len();
-            self.rows.push(Default::default());
-            let kind = self.kind(&path, field, &order["properties"][name]);
-            let (meaning, default) = meaning_and_default(text(field, "description"));
+        for name in ordered(properties, schema, order) {
+            let (meaning, default) = meaning_and_default(text(&properties[name], "description"));
             let default = match strings(schema, "required").any(|required| required == name) {
                 true => "required".to_owned(),
-                false => default.map_or_else(|| default_value(field), str::to_owned),
+                false => default.map_or_else(|| default_value(&properties[name]), str::to_owned),
             };
-            let notes = kind.notes.iter().map(String::as_str);
-            let meaning: Vec<_> = std::iter::once(meaning).chain(notes).collect();
-            if let Some(row) = self.rows.get_mut(at) {
-                *row = [format!("`{path}`"), kind.name, default, meaning.join(" ")];
-            }
+            self.row(path, name, (schema, order), (meaning, default));
+        }
+    }
+
+    /// A row for the one member of a variant of an enum, whose doc comment is that of the object.
+    fn variant(&mut self, path: &str, schema: &'a Value, order: &'a Value) {
+        for name in strings(schema, "required") {
+            let meaning = text(schema, "description");
+            self.row(path, name, (schema, order), (meaning, String::new()));
+        }
+    }
+
+    fn row(
+        &mut self,
+        path: &str,
+        name: &str,
+        (schema, order): (&'a Value, &'a Value),
+        (meaning, default): (&str, String),
+    ) {
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let at = self.rows.len();
+        self.rows.push(Default::default());
+        let field = |schema: &'a Value| within(within(schema, "properties"), name);
+        let kind = self.kind(&path, field(schema), field(order));
+        let meaning = if meaning.is_empty() { &kind.meaning } else { meaning };
+        let meaning = std::iter::once(meaning).chain(kind.notes.iter().map(String::as_str));
+        let meaning = meaning.collect::<Vec<_>>().join(" ");
+        if let Some(row) = self.rows.get_mut(at) {
+            *row = [format!("`{path}`"), kind.name, default, meaning];
         }
     }
 
@@ -96,8 +118,7 @@ impl<'a> Table<'a> {
         }
         let mut kind = self.untitled(path, reference, schema, order);
         if reference.is_some() {
-            let meaning = text(schema, "description");
-            kind.notes.splice(..0, (!meaning.is_empty()).then(|| meaning.to_owned()));
+            kind.meaning = text(schema, "description").to_owned();
         }
         kind
     }
@@ -118,18 +139,25 @@ impl<'a> Table<'a> {
         match text(schema, "type") {
             "array" => {
                 let each = self.kind(&format!("{path}[]"), &schema["items"], &order["items"]);
-                Kind { name: format!("list of {}", plural(&each.name)), notes: each.notes }
+                Kind { name: format!("list of {}", plural(&each.name)), ..each }
             }
             "object" if schema["additionalProperties"].is_object() => {
                 let (each, order) =
                     (&schema["additionalProperties"], &order["additionalProperties"]);
                 let each = self.kind(&format!("{path}.<name>"), each, order);
-                Kind { name: format!("{} by name", plural(&each.name)), notes: each.notes }
+                let name = plural(&each.name);
+                let name = match name.split_once(", as ") {
+                    Some((objects, at)) => format!("{objects} by name, as {at}"),
+                    None => format!("{name} by name"),
+                };
+                Kind { name, ..each }
             }
             "object" => {
-                self.shown.extend(reference.map(|reference| (reference, path.to_owned())));
+                if schema.get("properties").is_some() {
+                    self.shown.extend(reference.map(|reference| (reference, path.to_owned())));
+                }
                 self.fields(path, schema, order);
-                Kind { name: "object".to_owned(), notes: choice(schema).into_iter().collect() }
+                Kind { notes: choice(schema).into_iter().collect(), ..Kind::from("object") }
             }
             "integer" => whole_number(schema).as_str().into(),
             "number" => bounded("number", schema).as_str().into(),
@@ -152,17 +180,20 @@ impl<'a> Table<'a> {
             return "anything".into();
         };
         self.shown.extend(reference.map(|reference| (reference, path.to_owned())));
-        let order = &order[keyword];
-        let kinds: Vec<_> = choices
-            .iter()
-            .enumerate()
-            .map(|(index, choice)| self.kind(path, choice, &order[index]))
-            .collect();
+        let (mut kinds, mut variants) = (Vec::new(), Vec::new());
+        for (index, choice) in choices.iter().enumerate() {
+            let order = within(within(order, keyword), index);
+            if choice.get("properties").is_some() {
+                self.variant(path, choice, order);
+                variants.extend(strings(choice, "required"));
+                kinds.push("object".into());
+            } else {
+                kinds.push(self.kind(path, choice, order));
+            }
+        }
         let mut kind = any_of(kinds.into_iter());
-        let members: Vec<_> =
-            choices.iter().flat_map(|choice| strings(choice, "required")).collect();
-        if kind.name == "object" && !members.is_empty() {
-            kind.notes.push(format!("One of {}.", listed(&members)));
+        if variants.len() > 1 {
+            kind.notes.push(format!("One of {}.", listed(&variants)));
         }
         kind
     }
@@ -171,23 +202,37 @@ impl<'a> Table<'a> {
 /// The schema that is meant, and its name where it has one.
 fn resolved<'a>(root: &'a Value, schema: &'a Value) -> (&'a Value, Option<&'a str>) {
     let only = match schema["allOf"].as_array().map(Vec::as_slice) {
-        Some([only]) => only,
+        Some([only]) if schema.get("type").is_none() => only,
         _ => schema,
     };
-    let Some(reference) = only["$ref"].as_str() else { return (schema, None) };
+    let Some(reference) = only["$ref"].as_str() else { return (only, None) };
     match reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
         Some(target) => (target, Some(reference)),
-        None => (schema, None),
+        None => (only, None),
     }
 }
 
-/// The names of properties in the order of `order`; what it does not name comes last.
-fn ordered<'a>(properties: &'a Map<String, Value>, order: &'a Value) -> Vec<&'a str> {
-    let known = strings(order, "required").filter(|name| properties.contains_key(*name));
-    let known: Vec<_> = known.collect();
-    let others = properties.keys().map(String::as_str).filter(|name| !known.contains(name));
-    let others: Vec<_> = others.collect();
-    [known, others].concat()
+/// The names of properties: first in the order of `order`, then in that of the choices between them.
+fn ordered<'a>(
+    properties: &'a Map<String, Value>,
+    schema: &'a Value,
+    order: &'a Value,
+) -> Vec<&'a str> {
+    let choices = ["oneOf", "anyOf"].iter().filter_map(|it| schema.get(it)?.as_array()).flatten();
+    let chosen = choices.flat_map(|choice| strings(choice, "required"));
+    let all = strings(order, "required").chain(chosen).chain(properties.keys().map(String::as_str));
+    let mut names = Vec::new();
+    for name in all.filter(|name| properties.contains_key(*name)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A member or an element; `null` when there is none.
+fn within(schema: &Value, index: impl Index) -> &Value {
+    schema.get(index).unwrap_or(&Value::Null)
 }
 
 fn text<'a>(schema: &'a Value, keyword: &str) -> &'a str {
@@ -218,7 +263,7 @@ fn default_value(field: &Value) -> String {
 fn constant(value: &Value, meaning: &str) -> Kind {
     let name = value.as_str().map_or_else(|| format!("`{value}`"), |text| format!("`{text}`"));
     let notes = (!meaning.is_empty()).then(|| format!("{name}: {meaning}"));
-    Kind { name, notes: notes.into_iter().collect() }
+    Kind { notes: notes.into_iter().collect(), ..Kind::from(name.as_str()) }
 }
 
 fn any_of(kinds: impl Iterator<Item = Kind>) -> Kind {
@@ -233,7 +278,7 @@ fn any_of(kinds: impl Iterator<Item = Kind>) -> Kind {
         [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
         _ => names.concat(),
     };
-    Kind { name, notes }
+    Kind { name, notes, ..Kind::default() }
 }
 
 /// What an object says about which of its fields there must be.
@@ -257,10 +302,10 @@ fn listed(names: &[&str]) -> String {
 }
 
 fn whole_number(schema: &Value) -> String {
-    if schema.get("minimum").is_none_or(|least| least.as_i64().is_some_and(|least| least < 0)) {
-        return bounded("whole number, also negative", schema);
+    match schema.get("minimum") {
+        Some(least) if *least != i32::MIN => bounded("whole number", schema),
+        _ => "whole number, also negative".to_owned(),
     }
-    bounded("whole number", schema)
 }
 
 /// The bounds that say something: not those of the Rust type.
