@@ -30,10 +30,10 @@
 //! );
 //! ```
 //!
-//! Two things hold for every struct and enum without an attribute: names are accepted in both
-//! spellings of protobuf JSON (`max_age` and `maxAge`), and unknown ones are refused. Both need to
-//! know the names, which serde does not tell for `#[serde(flatten)]` and `#[serde(untagged)]`: avoid
-//! them.
+//! Two things hold for every struct and enum, and need no attribute: names are accepted in both
+//! spellings of protobuf JSON (`max_age` and `maxAge`), and unknown ones are refused. For that the
+//! names must be known, which serde does not tell with `#[serde(flatten)]`, `#[serde(untagged)]` and
+//! `#[serde(tag)]`: avoid them.
 //!
 //! # Types for fields
 //!

@@ -63,7 +63,7 @@ impl Reference {
     pub fn of<C: JsonSchema>(title: &str) -> Self {
         let plain = schema::plain::<C>(title);
         let table = table::markdown(&plain, &schema::order::<C>());
-        Self { schema: schema::in_both_spellings(plain), table }
+        Self { schema: schema::for_editors(plain), table }
     }
 
     /// The JSON Schema.

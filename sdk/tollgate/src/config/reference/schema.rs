@@ -36,12 +36,16 @@ fn generate<C: JsonSchema>(settings: SchemaSettings) -> Value {
     settings.into_generator().into_root_schema_for::<C>().to_value()
 }
 
-/// The schema with every name in both spellings of protobuf JSON.
-pub(super) fn in_both_spellings(mut schema: Value) -> Value {
+/// The schema for editors: every name in both spellings of protobuf JSON, and at every field what is
+/// said of it and of its type.
+pub(super) fn for_editors(mut schema: Value) -> Value {
+    let definitions = schema["definitions"].clone();
     each(&mut schema, "#", &mut |pointer, schema| {
+        with_titled_type(schema, &definitions);
         other_spellings(pointer, schema);
         required_in_a_spelling(schema);
     });
+    without_unused(&mut schema);
     schema
 }
 
@@ -135,6 +139,38 @@ fn closed(schema: &mut Map<String, Value>) {
     let of_choices = ["oneOf", "anyOf", "allOf"].iter().any(|it| schema.contains_key(*it));
     if schema.contains_key("properties") || (is_object && !of_choices) {
         schema.entry("additionalProperties").or_insert(false.into());
+    }
+}
+
+/// Puts a titled type, such as a duration, in the place of a reference to it: of a field with a
+/// reference, an editor shows only what is said of the type.
+fn with_titled_type(schema: &mut Map<String, Value>, definitions: &Value) {
+    let reference = schema.get("allOf").and_then(|all| all.get(0)?.get("$ref")?.as_str());
+    let name = reference.and_then(|it| it.strip_prefix("#/definitions/"));
+    let Some(Value::Object(titled)) = name.and_then(|name| definitions.get(name)) else { return };
+    if !titled.contains_key("title") {
+        return;
+    }
+    schema.remove("allOf");
+    for (keyword, of_type) in titled {
+        match schema.get_mut(keyword) {
+            Some(Value::String(of_field)) if keyword == "description" => {
+                *of_field = format!("{of_field}\n\n{}", of_type.as_str().unwrap_or_default());
+            }
+            Some(_) => {}
+            None => drop(schema.insert(keyword.clone(), of_type.clone())),
+        }
+    }
+}
+
+fn without_unused(schema: &mut Value) {
+    let text = schema.to_string();
+    let Some(Value::Object(definitions)) = schema.get_mut("definitions") else { return };
+    definitions.retain(|name, _| text.contains(&format!("\"#/definitions/{}", escaped(name))));
+    if definitions.is_empty()
+        && let Value::Object(root) = schema
+    {
+        root.remove("definitions");
     }
 }
 

@@ -137,6 +137,17 @@ fn the_schema_has_the_bounds_of_rust_types_and_no_null() {
 }
 
 #[test]
+fn a_field_of_a_named_type_says_what_both_are() {
+    let reference = reference();
+    let timeout = &reference.schema()["properties"]["timeout"];
+    assert_eq!(timeout["title"], "duration");
+    assert!(timeout["pattern"].is_string() && timeout.get("allOf").is_none());
+    let description = timeout["description"].as_str().unwrap();
+    assert!(description.starts_with("How long. Default: for ever.\n\nA length of time"));
+    assert!(reference.schema()["definitions"].get("Duration").is_none());
+}
+
+#[test]
 fn what_may_be_secret_is_described_and_has_no_value() {
     #[derive(Deserialize, JsonSchema)]
     #[allow(dead_code)]
