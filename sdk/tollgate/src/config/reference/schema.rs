@@ -39,7 +39,7 @@ fn generate<C: JsonSchema>(settings: SchemaSettings) -> Value {
 /// The schema for editors: every name in both spellings of protobuf JSON, and at every field what is
 /// said of it and of its type.
 pub(super) fn for_editors(mut schema: Value) -> Value {
-    let definitions = schema["definitions"].clone();
+    let definitions = schema.get("definitions").cloned().unwrap_or_default();
     each(&mut schema, "#", &mut |pointer, schema| {
         with_titled_type(schema, &definitions);
         other_spellings(pointer, schema);
