@@ -145,7 +145,7 @@ async fn fault_refuses_what_cannot_be_meant() {
         ),
         (
             |c| c["abort"]["http_status"] = json!("503"),
-            "`abort.http_status`: found \"503\", allowed: a whole number from 0 to 65535",
+            "`abort.http_status`: found \"503\", allowed: a whole number from 200 to 599",
         ),
         (
             |c| c["delay"]["fixed_delay"] = json!("-1s"),
@@ -165,11 +165,11 @@ async fn fault_refuses_what_cannot_be_meant() {
         ),
         (
             |c| c["abort"]["http_status"] = json!(600),
-            "`abort.http_status`: found 600, allowed: an HTTP status from 200 to 599",
+            "`abort.http_status`: found 600, allowed: a whole number from 200 to 599",
         ),
         (
             |c| c["abort"]["header_abort"] = json!({}),
-            "`abort`: found several of them, allowed: exactly one of `http_status`",
+            "`abort`: found `http_status`, `header_abort`, allowed: exactly one of `http_status`",
         ),
     ])
     .await;
@@ -184,11 +184,11 @@ async fn the_circuit_breaker_refuses_what_cannot_be_meant() {
         ),
         (
             |c| c["connectionPool"]["tcp"]["maxConnections"] = json!("1"),
-            "`connectionPool.tcp.maxConnections`: found \"1\", allowed: a whole number from 0",
+            "`connectionPool.tcp.maxConnections`: found \"1\", allowed: a whole number from 1",
         ),
         (
             |c| c["connectionPool"]["tcp"]["maxConnections"] = json!(0),
-            "`connection_pool.tcp.max_connections`: found 0, allowed: a whole number from 1",
+            "`connectionPool.tcp.maxConnections`: found 0, allowed: a whole number from 1",
         ),
         (
             |c| c["outlierDetection"]["baseEjectionTime"] = json!("-30s"),
@@ -200,7 +200,7 @@ async fn the_circuit_breaker_refuses_what_cannot_be_meant() {
         ),
         (
             |c| c["outlierDetection"]["maxEjectionPercent"] = json!(101),
-            "`outlier_detection.max_ejection_percent`: found 101, allowed: a whole number from 0",
+            "`outlierDetection.maxEjectionPercent`: found 101, allowed: a whole number from 0",
         ),
         (
             |c| c["trafficPolicy"] = json!({}),
@@ -208,7 +208,7 @@ async fn the_circuit_breaker_refuses_what_cannot_be_meant() {
         ),
         (
             |c| c["breaker"]["halfOpen"]["maxProbes"] = json!(0),
-            "`breaker.half_open.max_probes`: found 0, allowed: a whole number from 1",
+            "`breaker.halfOpen.maxProbes`: found 0, allowed: a whole number from 1",
         ),
     ])
     .await;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{build, demo, test};
+use commands::{build, demo, schema, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Prune(commands::prune::Arguments),
     /// Builds, starts Envoy with the four filters, and shows what each does to real requests
     Demo(demo::Arguments),
+    /// Writes each filter's schema.json and the reference in its README, from its Rust types
+    Schema(schema::Arguments),
     /// Checks the code, runs all tests, and counts them
     Test(test::Arguments),
 }
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Build => build::run().map(|()| ExitCode::SUCCESS),
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -4,21 +4,19 @@
 
 use crate::detector::Detectors;
 use crate::state::Policy;
-use serde::Deserialize;
-use tollgate::config::{ConfigError, Duration};
+use serde::Serialize;
+use tollgate::config::{AtLeastOne, PositiveDuration, Whole};
+use tollgate::prelude::*;
 
-/// The configuration of the filter.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How the filter `circuit-breaker` protects clusters: the fields of an Istio `trafficPolicy`, and what
+/// it lacks.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Config {
-    /// Limits.
-    #[serde(alias = "connectionPool")]
+    /// Limits. Default: none.
     connection_pool: Option<ConnectionPool>,
-    /// When the breaker opens, and for how long.
-    #[serde(alias = "outlierDetection")]
+    /// When the breaker opens, and for how long. Default: it never opens.
     outlier_detection: Option<OutlierDetection>,
     /// The two above, as they stand in a `DestinationRule`; instead of them.
-    #[serde(alias = "trafficPolicy")]
     traffic_policy: Option<TrafficPolicy>,
     /// What has a breaker of its own.
     #[serde(default)]
@@ -29,92 +27,127 @@ pub struct Config {
 }
 
 /// What has a breaker of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum Key {
-    /// The cluster that the request's route leads to.
+    /// the cluster that the request's route leads to.
     #[default]
     Cluster,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 struct TrafficPolicy {
-    #[serde(alias = "connectionPool")]
+    /// Limits. Default: none.
     connection_pool: Option<ConnectionPool>,
-    #[serde(alias = "outlierDetection")]
+    /// When the breaker opens, and for how long. Default: it never opens.
     outlier_detection: Option<OutlierDetection>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
 struct ConnectionPool {
-    #[serde(default)]
+    /// Limits on connections.
     tcp: Tcp,
-    #[serde(default)]
+    /// Limits on requests.
     http: Http,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 struct Tcp {
-    #[serde(alias = "maxConnections")]
-    max_connections: Option<u32>,
+    /// How many requests in flight count as active. Without `http1_max_pending_requests` or
+    /// `http2_max_requests` this limits nothing, and a line in the log says so. Default: no limit.
+    max_connections: Option<AtLeastOne>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 struct Http {
-    #[serde(alias = "http1MaxPendingRequests")]
+    /// How many requests may be in flight beyond `max_connections`. Default: no limit.
     http1_max_pending_requests: Option<u32>,
-    #[serde(alias = "http2MaxRequests")]
-    http2_max_requests: Option<u32>,
-    #[serde(alias = "maxRequestsPerConnection")]
+    /// How many requests may be in flight in any case. Default: no limit.
+    http2_max_requests: Option<AtLeastOne>,
+    /// Accepted without effect, since a filter cannot enforce it; a line in the log says so. Set it on
+    /// the cluster.
     max_requests_per_connection: Option<u32>,
-    #[serde(alias = "maxRetries")]
+    /// Accepted without effect, like `max_requests_per_connection`.
     max_retries: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default)]
 struct OutlierDetection {
-    #[serde(alias = "consecutiveErrors")]
-    consecutive_errors: Option<u32>,
-    #[serde(alias = "consecutive5xxErrors")]
+    /// How many 5xx answers in a row open the breaker; 0 is off. Default: 5.
     consecutive_5xx_errors: Option<u32>,
-    #[serde(alias = "consecutiveGatewayErrors")]
+    /// Another name for `consecutive_5xx_errors`, instead of it.
+    consecutive_errors: Option<u32>,
+    /// How many of 502, 503, 504 and failures to reach the cluster in a row open the breaker; 0 is off.
+    /// Default: 0.
     consecutive_gateway_errors: Option<u32>,
-    interval: Option<Duration>,
-    #[serde(alias = "baseEjectionTime")]
-    base_ejection_time: Option<Duration>,
-    #[serde(alias = "maxEjectionPercent")]
-    max_ejection_percent: Option<u32>,
+    /// Each such time of staying closed makes the next opening count one less in a row.
+    interval: PositiveDuration,
+    /// How long it is open the first time; n times as long when it opens the nth time in a row.
+    base_ejection_time: PositiveDuration,
+    /// Accepted without effect, since a filter cannot enforce it; a line in the log says so. Set it on
+    /// the cluster.
+    max_ejection_percent: Option<Whole<0, 100>>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+impl Default for OutlierDetection {
+    /// Istio's defaults, which are Envoy's.
+    fn default() -> Self {
+        Self {
+            consecutive_5xx_errors: None,
+            consecutive_errors: None,
+            consecutive_gateway_errors: None,
+            interval: PositiveDuration::seconds::<10>(),
+            base_ejection_time: PositiveDuration::seconds::<30>(),
+            max_ejection_percent: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
 struct Breaker {
-    #[serde(default)]
+    /// While it is open.
     open: Open,
-    #[serde(default, alias = "halfOpen")]
+    /// While it tries whether the cluster is well again.
     half_open: HalfOpen,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
 struct Open {
-    max: Option<Duration>,
+    /// It is never open longer. A longer `base_ejection_time` raises it.
+    max: PositiveDuration,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+impl Default for Open {
+    /// Envoy's default of `max_ejection_time`.
+    fn default() -> Self {
+        Self { max: PositiveDuration::seconds::<300>() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
 struct HalfOpen {
-    #[serde(alias = "maxProbes")]
-    max_probes: Option<u32>,
-    #[serde(alias = "successThreshold")]
-    success_threshold: Option<u32>,
-    #[serde(alias = "maxWait")]
-    max_wait: Option<Duration>,
+    /// How many requests are let in at a time, over all workers.
+    max_probes: AtLeastOne,
+    /// How many of them must succeed before it closes.
+    success_threshold: AtLeastOne,
+    /// A probe without an answer for so long gives its place to another.
+    max_wait: PositiveDuration,
+}
+
+impl Default for HalfOpen {
+    fn default() -> Self {
+        Self {
+            max_probes: AtLeastOne::constant::<1>(),
+            success_threshold: AtLeastOne::constant::<1>(),
+            max_wait: PositiveDuration::seconds::<10>(),
+        }
+    }
 }
 
 /// What the filter does, after the configuration was checked.
@@ -132,14 +165,6 @@ pub struct Settings {
 
 /// Istio: `consecutive5xxErrors` is 5 when outlier detection is on and nothing is said.
 const DEFAULT_CONSECUTIVE_5XX: u32 = 5;
-/// Istio and Envoy: the default of `interval`.
-const DEFAULT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(10);
-/// Istio and Envoy: the default of `baseEjectionTime`.
-const DEFAULT_BASE: std::time::Duration = std::time::Duration::from_secs(30);
-/// Envoy: the default of `max_ejection_time`.
-const DEFAULT_MAX: std::time::Duration = std::time::Duration::from_secs(300);
-/// A probe that takes longer is given up.
-const DEFAULT_MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Config {
     /// Checks the configuration, and brings it into the form that the filter works with.
@@ -151,26 +176,27 @@ impl Config {
         let Key::Cluster = self.key;
         let breaker = self.breaker.clone();
         let (pool, outlier) = self.traffic_policy()?;
-        let without_effect = without_effect(pool.as_ref(), outlier.as_ref(), &breaker);
+        let policy = policy(outlier.as_ref().map(|(_, outlier)| outlier.clone()), &breaker);
+        let detectors = outlier
+            .as_ref()
+            .map(|(path, outlier)| outlier.detectors().map_err(|error| error.at(path)));
         Ok(Settings {
-            limit: pool
-                .map_or(Ok(u64::MAX), |(path, pool)| pool.limit().map_err(|e| e.at(path)))?,
-            policy: policy(outlier.as_ref(), &breaker)?,
-            detectors: outlier
-                .map(|(path, outlier)| outlier.detectors().map_err(|e| e.at(path)))
-                .transpose()?
-                .flatten(),
-            without_effect,
+            limit: pool.as_ref().map_or(u64::MAX, ConnectionPool::limit),
+            detectors: detectors.transpose()?.flatten(),
+            without_effect: without_effect(
+                pool.as_ref(),
+                outlier.as_ref().map(|(_, outlier)| outlier),
+                &breaker,
+            ),
+            policy,
         })
     }
 
-    /// The two halves of a traffic policy, each with the path where it stood.
+    /// The two halves of a traffic policy, the second with the path where it stood.
     fn traffic_policy(self) -> Result<Halves, ConfigError> {
         let Some(policy) = self.traffic_policy else {
-            return Ok((
-                self.connection_pool.map(|pool| ("connection_pool", pool)),
-                self.outlier_detection.map(|outlier| ("outlier_detection", outlier)),
-            ));
+            let outlier = self.outlier_detection.map(|outlier| ("outlier_detection", outlier));
+            return Ok((self.connection_pool, outlier));
         };
         if self.connection_pool.is_some() || self.outlier_detection.is_some() {
             return Err(ConfigError::new(
@@ -179,28 +205,22 @@ impl Config {
                 "either `traffic_policy` or its fields, not both",
             ));
         }
-        Ok((
-            policy.connection_pool.map(|pool| ("traffic_policy.connection_pool", pool)),
-            policy.outlier_detection.map(|outlier| ("traffic_policy.outlier_detection", outlier)),
-        ))
+        let path = "traffic_policy.outlier_detection";
+        Ok((policy.connection_pool, policy.outlier_detection.map(|outlier| (path, outlier))))
     }
 }
 
-type Halves = (Option<(&'static str, ConnectionPool)>, Option<(&'static str, OutlierDetection)>);
+type Halves = (Option<ConnectionPool>, Option<(&'static str, OutlierDetection)>);
 
 impl ConnectionPool {
     /// Requests that Envoy's own pool would let in: active ones, one a connection, and those that
     /// wait for a connection; in any case no more than HTTP/2 allows.
-    fn limit(&self) -> Result<u64, ConfigError> {
-        let connections = at_least_one("tcp.max_connections", self.tcp.max_connections)?;
-        let requests = at_least_one("http.http2_max_requests", self.http.http2_max_requests)?;
-        let pending = self.http.http1_max_pending_requests.map(u64::from);
+    fn limit(&self) -> u64 {
+        let number = |number: AtLeastOne| u64::from(number.get());
         // Istio's default for both is 2^32 - 1: no limit.
-        let http1 = match (connections, pending) {
-            (Some(connections), pending) => connections.saturating_add(pending.unwrap_or(u64::MAX)),
-            (None, _) => u64::MAX,
-        };
-        Ok(http1.min(requests.unwrap_or(u64::MAX)))
+        let pending = self.http.http1_max_pending_requests.map_or(u64::MAX, u64::from);
+        let http1 = self.tcp.max_connections.map_or(u64::MAX, number).saturating_add(pending);
+        http1.min(self.http.http2_max_requests.map_or(u64::MAX, number))
     }
 }
 
@@ -227,75 +247,30 @@ impl OutlierDetection {
     }
 }
 
-fn policy(
-    outlier: Option<&(&'static str, OutlierDetection)>,
-    breaker: &Breaker,
-) -> Result<Policy, ConfigError> {
-    let (path, outlier) = match outlier {
-        Some((path, outlier)) => (*path, outlier.clone()),
-        None => ("outlier_detection", OutlierDetection::default()),
-    };
-    let in_outlier = |error: ConfigError| error.at(path);
+fn policy(outlier: Option<OutlierDetection>, breaker: &Breaker) -> Policy {
+    let outlier = outlier.unwrap_or_default();
     let half_open = &breaker.half_open;
-    let policy = Policy {
-        base: positive("base_ejection_time", outlier.base_ejection_time, DEFAULT_BASE)
-            .map_err(in_outlier)?,
-        interval: positive("interval", outlier.interval, DEFAULT_INTERVAL).map_err(in_outlier)?,
-        max: positive("breaker.open.max", breaker.open.max, DEFAULT_MAX)?,
-        max_probes: at_least_one("breaker.half_open.max_probes", half_open.max_probes)?
-            .unwrap_or(1),
-        success_threshold: at_least_one(
-            "breaker.half_open.success_threshold",
-            half_open.success_threshold,
-        )?
-        .unwrap_or(1),
-        max_wait: positive("breaker.half_open.max_wait", half_open.max_wait, DEFAULT_MAX_WAIT)?,
-    };
-    percentage(&outlier).map_err(in_outlier)?;
-    // As in Envoy, a base above the default maximum raises the maximum.
-    Ok(Policy { max: policy.max.max(policy.base), ..policy })
-}
-
-fn percentage(outlier: &OutlierDetection) -> Result<(), ConfigError> {
-    match outlier.max_ejection_percent {
-        Some(percent) if percent > 100 => Err(ConfigError::new(
-            "max_ejection_percent",
-            percent.to_string(),
-            "a whole number from 0 to 100",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn at_least_one(path: &str, value: Option<u32>) -> Result<Option<u64>, ConfigError> {
-    match value {
-        Some(0) => Err(ConfigError::new(path, "0", "a whole number from 1 to 4294967295")),
-        value => Ok(value.map(u64::from)),
-    }
-}
-
-fn positive(
-    path: &str,
-    value: Option<Duration>,
-    default: std::time::Duration,
-) -> Result<std::time::Duration, ConfigError> {
-    match value.map(Duration::get) {
-        Some(std::time::Duration::ZERO) => {
-            Err(ConfigError::new(path, "0", "a duration above 0, such as \"30s\""))
-        }
-        value => Ok(value.unwrap_or(default)),
+    let base = outlier.base_ejection_time.get();
+    Policy {
+        base,
+        interval: outlier.interval.get(),
+        // As in Envoy, a base above the default maximum raises the maximum.
+        max: breaker.open.max.get().max(base),
+        max_probes: half_open.max_probes.get().into(),
+        success_threshold: half_open.success_threshold.get().into(),
+        max_wait: half_open.max_wait.get(),
     }
 }
 
 /// What does nothing: half a limit, and what a filter cannot enforce, which sees neither hosts nor
 /// upstream connections nor retries.
 fn without_effect(
-    pool: Option<&(&'static str, ConnectionPool)>,
-    outlier: Option<&(&'static str, OutlierDetection)>,
+    pool: Option<&ConnectionPool>,
+    outlier: Option<&OutlierDetection>,
     breaker: &Breaker,
 ) -> Vec<(&'static str, &'static str)> {
-    let http = pool.map(|(_, pool)| &pool.http);
-    let connections = pool.is_some_and(|(_, pool)| pool.tcp.max_connections.is_some());
+    let http = pool.map(|pool| &pool.http);
+    let connections = pool.is_some_and(|pool| pool.tcp.max_connections.is_some());
     let pending = http.is_some_and(|http| http.http1_max_pending_requests.is_some());
     let requests = http.is_some_and(|http| http.http2_max_requests.is_some());
     [
@@ -327,7 +302,7 @@ fn without_effect(
             "a filter cannot enforce it; set the cluster's circuit_breakers.thresholds.max_retries",
         ),
         (
-            outlier.is_some_and(|(_, outlier)| outlier.max_ejection_percent.is_some()),
+            outlier.is_some_and(|outlier| outlier.max_ejection_percent.is_some()),
             "maxEjectionPercent",
             "a filter cannot enforce it; set the cluster's outlier_detection.max_ejection_percent",
         ),

@@ -5,47 +5,53 @@
 
 use crate::faults::{Abort, Delay, Faults, Source, Status};
 use crate::grpc;
-use serde::Deserialize;
-use tollgate::config::{ConfigError, Duration, Percent};
+use tollgate::config::{HttpStatus, Percent, PositiveDuration, exactly_one};
+use tollgate::prelude::*;
 
-/// The configuration of the filter.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What the filter `fault` does to requests: Envoy's `HTTPFault`, or Istio's `HTTPFaultInjection`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Config {
     /// Holds requests back.
     delay: Option<DelayConfig>,
     /// Answers requests in the upstream's stead.
     abort: Option<AbortConfig>,
-    /// At most so many requests have a fault at a time, over all workers; no limit by default.
-    #[serde(alias = "maxActiveFaults")]
+    /// How many requests may have a fault at a time, over all workers; others pass. Default: no limit.
     max_active_faults: Option<u32>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [{ "required": ["fixed_delay"] }, { "required": ["header_delay"] }]))]
 struct DelayConfig {
-    #[serde(alias = "fixedDelay")]
-    fixed_delay: Option<Duration>,
-    #[serde(alias = "headerDelay")]
+    /// The time that requests are held back.
+    fixed_delay: Option<PositiveDuration>,
+    /// Empty, `{}`: the time is as many milliseconds as the request's `x-envoy-fault-delay-request` says.
     header_delay: Option<ByHeader>,
-    percentage: Option<Percent>,
+    /// The share of requests that get it. Default: none, as in Envoy.
+    #[serde(default)]
+    percentage: Percent,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    { "required": ["http_status"] },
+    { "required": ["grpc_status"] },
+    { "required": ["header_abort"] },
+]))]
 struct AbortConfig {
-    #[serde(alias = "httpStatus")]
-    http_status: Option<u16>,
-    #[serde(alias = "grpcStatus")]
+    /// The HTTP status of the answer.
+    http_status: Option<HttpStatus>,
+    /// The gRPC status of the answer.
     grpc_status: Option<grpc::Status>,
-    #[serde(alias = "headerAbort")]
+    /// Empty, `{}`: the answer has the HTTP status in the request's `x-envoy-fault-abort-request`, or
+    /// the gRPC status in its `x-envoy-fault-abort-grpc-request`.
     header_abort: Option<ByHeader>,
-    percentage: Option<Percent>,
+    /// The share of requests that get it. Default: none, as in Envoy.
+    #[serde(default)]
+    percentage: Percent,
 }
 
-/// The request's headers say it; an empty message in Envoy's API.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// An empty object: `{}`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 struct ByHeader {}
 
 /// What the filter does, after the configuration was checked.
@@ -78,52 +84,26 @@ impl Config {
 
 impl DelayConfig {
     fn compile(self) -> Result<Delay, ConfigError> {
-        let source = match (self.fixed_delay.map(Duration::get), self.header_delay) {
-            (Some(std::time::Duration::ZERO), None) => {
-                return Err(ConfigError::new(
-                    "fixed_delay",
-                    "0",
-                    "a duration above 0, such as \"0.25s\"",
-                ));
-            }
-            (Some(delay), None) => Source::Fixed(delay),
-            (None, Some(ByHeader {})) => Source::Header,
-            (fixed, header) => {
-                let given = u8::from(fixed.is_some()).saturating_add(u8::from(header.is_some()));
-                return Err(exactly_one(given, "`fixed_delay`, `header_delay`"));
-            }
-        };
-        Ok(Delay { source, percentage: self.percentage.unwrap_or_default() })
+        exactly_one(&[
+            ("fixed_delay", self.fixed_delay.is_some()),
+            ("header_delay", self.header_delay.is_some()),
+        ])?;
+        let fixed = self.fixed_delay.map(|delay| Source::Fixed(delay.get()));
+        Ok(Delay { source: fixed.unwrap_or(Source::Header), percentage: self.percentage })
     }
 }
 
 impl AbortConfig {
     fn compile(self) -> Result<Abort, ConfigError> {
-        let source = match (self.http_status, self.grpc_status, self.header_abort) {
-            (Some(status @ 200..=599), None, None) => Source::Fixed(Status::Http(status)),
-            (Some(status), None, None) => {
-                return Err(ConfigError::new(
-                    "http_status",
-                    status.to_string(),
-                    "an HTTP status from 200 to 599",
-                ));
-            }
-            (None, Some(status), None) => Source::Fixed(Status::Grpc(status)),
-            (None, None, Some(ByHeader {})) => Source::Header,
-            (http, grpc, header) => {
-                let given = [http.is_some(), grpc.is_some(), header.is_some()]
-                    .into_iter()
-                    .fold(0u8, |count, given| count.saturating_add(u8::from(given)));
-                return Err(exactly_one(given, "`http_status`, `grpc_status`, `header_abort`"));
-            }
-        };
-        Ok(Abort { source, percentage: self.percentage.unwrap_or_default() })
+        exactly_one(&[
+            ("http_status", self.http_status.is_some()),
+            ("grpc_status", self.grpc_status.is_some()),
+            ("header_abort", self.header_abort.is_some()),
+        ])?;
+        let http = self.http_status.map(|status| Status::Http(status.code()));
+        let fixed = http.or(self.grpc_status.map(Status::Grpc)).map(Source::Fixed);
+        Ok(Abort { source: fixed.unwrap_or(Source::Header), percentage: self.percentage })
     }
-}
-
-fn exactly_one(given: u8, fields: &str) -> ConfigError {
-    let found = if given == 0 { "none of them" } else { "several of them" };
-    ConfigError::new("", found, format!("exactly one of {fields}"))
 }
 
 #[cfg(test)]

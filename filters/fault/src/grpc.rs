@@ -1,7 +1,9 @@
 //! gRPC status codes as configurations write them.
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use std::borrow::Cow;
 use std::fmt;
+use tollgate::config::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// The codes of <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>, each at its number.
 const NAMES: [&str; 17] = [
@@ -73,5 +75,20 @@ impl Visitor<'_> for StatusVisitor {
         code.and_then(|code| u32::try_from(code).ok())
             .map(Status)
             .ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
+    }
+}
+
+impl JsonSchema for Status {
+    fn schema_name() -> Cow<'static, str> {
+        "GrpcStatus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "gRPC status",
+            "description": "A number from 0 to 16, or its name, such as `UNAVAILABLE`.",
+            "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 16 }, { "enum": NAMES }],
+            "examples": ["UNAVAILABLE", 14],
+        })
     }
 }

@@ -144,9 +144,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn output(config: Value) -> Result<Output, ConfigError> {
-        let mut provider = json!({"local_jwks": {}});
+        let mut provider = json!({"local_jwks": {"inline_string": "{}"}});
         provider.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
-        Output::new(&tollgate::config::from_slice(provider.to_string().as_bytes()).unwrap())
+        tollgate::config::from_slice(provider.to_string().as_bytes())
+            .and_then(|provider| Output::new(&provider))
     }
 
     fn claim_headers(entries: &[(&str, &str)]) -> Value {
@@ -230,7 +231,7 @@ mod tests {
         let error = output(claim_headers(&[("x-a", "a"), ("X-A", "b")])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`claim_to_headers[1].header_name`: found \"X-A\", allowed: each header once in a provider"
+            "`claim_to_headers[1].header_name`: found \"x-a\", allowed: each header once in a provider"
         );
         let mut both = claim_headers(&[("x-a", "a")]);
         both["forward_payload_header"] = json!("x-a");

@@ -7,7 +7,7 @@ use crate::status::Failure;
 use crate::token::Token;
 use jsonwebtoken::DecodingKey;
 use std::collections::BTreeSet;
-use tollgate::config::ConfigError;
+use tollgate::config::{ConfigError, Secret};
 
 /// The default for `clock_skew_seconds`.
 const CLOCK_SKEW_SECONDS: u32 = 60;
@@ -119,19 +119,10 @@ fn audience(name: &str) -> &str {
     rest.strip_suffix('/').unwrap_or(rest)
 }
 
-fn keys(config: &config::LocalJwks) -> Result<KeySet, ConfigError> {
-    if config.filename.is_some() {
-        return Err(ConfigError::new(
-            "filename",
-            "a file name",
-            "`inline_string`, since a WebAssembly module cannot read files",
-        ));
-    }
-    let jwks = config.inline_string.as_deref();
-    let jwks = jwks.ok_or_else(|| ConfigError::new("inline_string", "nothing", "a JWK set"))?;
-    KeySet::parse(jwks.as_bytes()).map_err(|error| {
+fn keys(jwks: &Secret) -> Result<KeySet, ConfigError> {
+    KeySet::parse(jwks.expose().as_bytes()).map_err(|error| {
         ConfigError::new(
-            "inline_string",
+            jwks.field(),
             error.to_string(),
             "a JWK set with a key for RS256, RS384, RS512 (RSA of 2048 to 8192 bits) or ES256 \
              (EC on P-256)",

@@ -6,14 +6,14 @@
 //! and what is allowed.
 //!
 //! ```
-//! use serde::Deserialize;
 //! use tollgate::config::{self, Duration};
+//! use tollgate::prelude::*;
 //!
-//! #[derive(Debug, Deserialize)]
-//! #[serde(deny_unknown_fields)]
+//! #[derive(Debug, Deserialize, JsonSchema)]
 //! struct Config {
+//!     /// How many may wait.
 //!     limit: u8,
-//!     #[serde(alias = "maxAge")]
+//!     /// How long they may wait.
 //!     max_age: Duration,
 //! }
 //!
@@ -22,23 +22,64 @@
 //!
 //! let error = config::from_slice::<Config>(br#"{"limit": -5}"#).unwrap_err();
 //! assert_eq!(error.to_string(), "`limit`: found -5, allowed: a whole number from 0 to 255");
+//!
+//! let error = config::from_slice::<Config>(br#"{"limits": 5}"#).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "`limits`: found an unknown field, allowed: `limit`, `max_age`; did you mean `limit`?",
+//! );
 //! ```
+//!
+//! Two things hold for every struct and enum, and need no attribute: names are accepted in both
+//! spellings of protobuf JSON (`max_age` and `maxAge`), and unknown ones are refused. For that the
+//! names must be known, which serde does not tell with `#[serde(flatten)]`, `#[serde(untagged)]` and
+//! `#[serde(tag)]`: avoid them.
+//!
+//! # Types for fields
+//!
+//! | type | for |
+//! |---|---|
+//! | [`Duration`], [`PositiveDuration`] | lengths of time |
+//! | [`Percent`] | shares, in Envoy's and Istio's form |
+//! | [`Whole`], [`AtLeastOne`], [`HttpStatus`] | whole numbers within bounds |
+//! | [`HeaderName`], [`HeaderValue`], [`CookieName`] | what stands in headers |
+//! | [`DataSource`], [`Secret`] | what may come from an environment variable, or must not be seen |
 //!
 //! A type with rules of its own implements `Deserialize` and refuses with
 //! [`serde::de::Error::invalid_value`], which carries both what was found and what is allowed;
-//! `Error::custom` carries only a sentence.
+//! `Error::custom` carries only a sentence. A rule between fields is checked in
+//! [`HttpFilter::configure`](crate::HttpFilter::configure); [`exactly_one`] is the most frequent.
+//!
+//! # Schema and reference
+//!
+//! `#[derive(JsonSchema)]` turns types and doc comments into a JSON Schema, which editors use, and a
+//! table for the README: see [`Reference`]. It adds nothing to the module.
 
 mod deserializer;
 mod duration;
+mod environment;
 mod error;
 mod names;
 mod percent;
 mod protobuf;
+#[cfg(not(target_arch = "wasm32"))]
+mod reference;
+mod source;
+mod spelling;
+mod whole;
 
-pub use duration::Duration;
-pub use error::{ConfigError, quoted};
-pub use names::{CookieName, HeaderName};
+pub use duration::{Duration, PositiveDuration};
+#[cfg(not(target_arch = "wasm32"))]
+pub use environment::with_environment;
+pub use error::{ConfigError, exactly_one, quoted};
+pub use names::{CookieName, HeaderName, HeaderValue};
 pub use percent::{Denominator, Percent};
+#[cfg(not(target_arch = "wasm32"))]
+pub use reference::Reference;
+/// The crate that `JsonSchema` is of, to implement it by hand.
+pub use schemars;
+pub use source::{DataSource, Secret};
+pub use whole::{AtLeastOne, HttpStatus, Whole};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -6,15 +6,14 @@
 //! use tollgate::prelude::*;
 //!
 //! /// What the operator writes.
-//! #[derive(Deserialize)]
-//! #[serde(deny_unknown_fields)]
+//! #[derive(Deserialize, JsonSchema)]
 //! pub struct Config {
 //!     /// The value of `x-greeting` that the upstream sees.
-//!     greeting: String,
+//!     greeting: HeaderValue,
 //! }
 //!
 //! pub struct Greeter {
-//!     greeting: String,
+//!     greeting: HeaderValue,
 //!     greeted: Counter,
 //! }
 //!
@@ -99,11 +98,15 @@ pub use tollgate_macros::filter;
 
 /// What a filter usually imports.
 pub mod prelude {
-    pub use crate::config::ConfigError;
+    pub use crate::config::{ConfigError, HeaderValue};
     pub use crate::metrics::{Counter, Gauge, Histogram};
     pub use crate::{
         Body, Collected, End, Ending, FailurePolicy, Flow, HostError, HttpFilter, LocalReply,
         Request, Response, Result, Setup, Trailers,
     };
+    /// Where the code that `JsonSchema` derives looks for its crate.
+    #[doc(hidden)]
+    pub use schemars;
+    pub use schemars::JsonSchema;
     pub use serde::Deserialize;
 }

@@ -18,6 +18,7 @@
 //! ```
 
 mod parse;
+mod schema;
 
 use crate::config::CookieName;
 use crate::cookies::Cookies;

@@ -3,4 +3,5 @@
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod prune;
+pub(crate) mod schema;
 pub(crate) mod test;

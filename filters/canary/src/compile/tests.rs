@@ -197,7 +197,7 @@ fn a_wrong_type_is_refused_by_path() {
         ),
         (
             |c| c["rules"][2]["split"]["by"] = json!(["random"]),
-            "`rules[2].split.by[0]`: found a name alone, allowed: an object with one member",
+            "`rules[2].split.by[0]`: found `random` alone, allowed: {random: ...}",
         ),
     ];
     for (change, start) in cases {
@@ -215,7 +215,8 @@ fn what_this_version_does_not_have_is_refused_by_name() {
     for (field, value) in [("claim", json!("sub")), ("source_ip", json!(true))] {
         let message = refusal(|c| c["rules"][2]["split"]["by"] = json!([{ field: value }]));
         let expected = format!(
-            "`rules[2].split.by[0]`: found \"{field}\", allowed: `cookie`, `header`, `random`"
+            "`rules[2].split.by[0].{field}`: found an unknown field, \
+             allowed: `cookie`, `header`, `random`"
         );
         assert_eq!(message, expected);
     }

@@ -122,15 +122,15 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
     for (json, message) in [
         (
             r#"{"connectionPool": {"tcp": {"maxConnections": 0}}}"#,
-            "`connection_pool.tcp.max_connections`: found 0, allowed: a whole number from 1",
+            "`connectionPool.tcp.maxConnections`: found 0, allowed: a whole number from 1",
         ),
         (
             r#"{"trafficPolicy": {"connectionPool": {"http": {"http2MaxRequests": 0}}}}"#,
-            "`traffic_policy.connection_pool.http.http2_max_requests`: found 0, allowed:",
+            "`trafficPolicy.connectionPool.http.http2MaxRequests`: found 0, allowed:",
         ),
         (
             r#"{"connectionPool": {"tcp": {"maxConnections": -1}}}"#,
-            "`connectionPool.tcp.maxConnections`: found -1, allowed: a whole number from 0",
+            "`connectionPool.tcp.maxConnections`: found -1, allowed: a whole number from 1",
         ),
         (
             r#"{"outlierDetection": {"baseEjectionTime": "-3s"}}"#,
@@ -138,11 +138,11 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ),
         (
             r#"{"outlierDetection": {"interval": "0s"}}"#,
-            "`outlier_detection.interval`: found 0, allowed: a duration above 0",
+            "`outlierDetection.interval`: found \"0s\", allowed: a duration above 0",
         ),
         (
             r#"{"outlierDetection": {"maxEjectionPercent": 101}}"#,
-            "`outlier_detection.max_ejection_percent`: found 101, allowed: a whole number from 0 to 100",
+            "`outlierDetection.maxEjectionPercent`: found 101, allowed: a whole number from 0 to 100",
         ),
         (
             r#"{"outlierDetection": {"consecutiveErrors": 1, "consecutive5xxErrors": 1}}"#,
@@ -152,10 +152,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
             r#"{"trafficPolicy": {}, "connectionPool": {}}"#,
             "`traffic_policy`: found `connection_pool` or `outlier_detection` beside it",
         ),
-        (
-            r#"{"breaker": {"halfOpen": {"maxProbes": 0}}}"#,
-            "`breaker.half_open.max_probes`: found 0",
-        ),
+        (r#"{"breaker": {"halfOpen": {"maxProbes": 0}}}"#, "`breaker.halfOpen.maxProbes`: found 0"),
         (r#"{"key": "route"}"#, "`key`: "),
         (r#"{"conectionPool": {}}"#, "`conectionPool`: "),
         (

@@ -59,7 +59,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ),
         (
             r#"{"delay": {"fixed_delay": "0s"}}"#,
-            "`delay.fixed_delay`: found 0, allowed: a duration above 0",
+            "`delay.fixed_delay`: found \"0s\", allowed: a duration above 0",
         ),
         (
             r#"{"delay": {}}"#,
@@ -67,10 +67,16 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         ),
         (
             r#"{"delay": {"fixed_delay": "1s", "header_delay": {}}}"#,
-            "`delay`: found several of them, allowed: exactly one of",
+            "`delay`: found `fixed_delay`, `header_delay`, allowed: exactly one of",
         ),
-        (r#"{"abort": {"http_status": 199}}"#, "`abort.http_status`: found 199, allowed: an HTTP"),
-        (r#"{"abort": {"http_status": 600}}"#, "`abort.http_status`: found 600, allowed: an HTTP"),
+        (
+            r#"{"abort": {"http_status": 199}}"#,
+            "`abort.http_status`: found 199, allowed: a whole number from 200 to 599",
+        ),
+        (
+            r#"{"abort": {"http_status": 600}}"#,
+            "`abort.http_status`: found 600, allowed: a whole number from 200 to 599",
+        ),
         (r#"{"abort": {"http_status": "503"}}"#, "`abort.http_status`: found \"503\", allowed:"),
         (
             r#"{"abort": {"grpc_status": 17}}"#,

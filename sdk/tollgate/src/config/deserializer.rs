@@ -5,16 +5,26 @@
 //!
 //! Each method accepts only the kind of value that it is asked for, although serde would let it
 //! offer any: that is what keeps derived code, which there is a lot of in a module, small.
+//!
+//! A struct and an enum say which names they know. So it is here that both spellings of protobuf JSON
+//! become the one that derived code compares with, and that an unknown field is refused: no type can
+//! forget either.
 
-use serde::de::value::MapAccessDeserializer;
+mod choice;
+
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
     SeqAccess, Unexpected, Visitor,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::error::{ConfigError, describe};
+use super::spelling::known;
 use crate::json::path;
+use choice::Choice;
+
+/// The names of a struct's fields, or of an enum's variants.
+type Names = &'static [&'static str];
 
 /// Reads a `T` out of a JSON value.
 pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
@@ -43,7 +53,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
             deserialize_f32 deserialize_f64;
         text: deserialize_char deserialize_str deserialize_string deserialize_identifier;
         list: deserialize_seq deserialize_bytes deserialize_byte_buf;
-        object: deserialize_map;
+        map: deserialize_map;
         null: deserialize_unit;
     }
 
@@ -87,29 +97,22 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         list(self.0, visitor)
     }
 
-    /// Not from a list: derived code would take its elements for the fields in their order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: Names,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        object(self.0, visitor)
+        structure(self.0, fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: Names,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(name.into_deserializer()),
-            Value::Object(members) if members.len() == 1 => {
-                visitor.visit_enum(MapAccessDeserializer::new(Members::new(members)))
-            }
-            other => Err(refused(&other, &visitor)),
-        }
+        visitor.visit_enum(Choice::new(self.0, variants)?)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
@@ -124,7 +127,7 @@ fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, 
         Value::Number(_) => number(value, visitor),
         Value::String(_) => text(value, visitor),
         Value::Array(_) => list(value, visitor),
-        Value::Object(_) => object(value, visitor),
+        Value::Object(_) => map(value, visitor),
     }
 }
 
@@ -135,6 +138,7 @@ fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
+#[inline(never)]
 fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     match value {
         Value::Bool(value) => visitor.visit_bool(value),
@@ -142,6 +146,7 @@ fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, C
     }
 }
 
+#[inline(never)]
 fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
     match whole(number) {
@@ -151,6 +156,7 @@ fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Co
     }
 }
 
+#[inline(never)]
 fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     match value {
         Value::String(text) => visitor.visit_string(text),
@@ -158,6 +164,7 @@ fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
+#[inline(never)]
 fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     let Value::Array(items) = value else { return Err(refused(&value, &visitor)) };
     let length = items.len();
@@ -169,10 +176,28 @@ fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
     }
 }
 
-fn object<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+    object(value, None, visitor)
+}
+
+/// Not from a list: derived code would take its elements for the fields in their order.
+fn structure<'de, V: Visitor<'de>>(
+    value: Value,
+    fields: Names,
+    visitor: V,
+) -> Result<V::Value, ConfigError> {
+    object(value, Some(fields), visitor)
+}
+
+#[inline(never)]
+fn object<'de, V: Visitor<'de>>(
+    value: Value,
+    fields: Option<Names>,
+    visitor: V,
+) -> Result<V::Value, ConfigError> {
     let Value::Object(members) = value else { return Err(refused(&value, &visitor)) };
     let length = members.len();
-    let mut members = Members::new(members);
+    let mut members = Members { members: members.into_iter(), fields, current: None };
     let read = visitor.visit_map(&mut members)?;
     match members.members.len() {
         0 => Ok(read),
@@ -208,24 +233,26 @@ impl<'de> SeqAccess<'de> for Elements {
 
 struct Members {
     members: serde_json::map::IntoIter,
+    /// The only names there may be.
+    fields: Option<Names>,
+    /// The value whose name was asked for last, with that name as it is written.
     current: Option<(String, Value)>,
 }
 
 impl Members {
-    fn new(members: Map<String, Value>) -> Self {
-        Self { members: members.into_iter(), current: None }
-    }
-
-    /// The next member's name; its value is the current one.
-    fn advance(&mut self) -> Option<String> {
-        let (name, value) = self.members.next()?;
-        self.current = Some((name.clone(), value));
-        Some(name)
-    }
-
-    fn take(&mut self) -> Result<(String, Value), ConfigError> {
-        let current = self.current.take();
-        current.ok_or_else(|| ConfigError::custom("a value was asked for before its name"))
+    /// The next member's name, as code knows it. Not generic: there is one copy for all types.
+    #[inline(never)]
+    fn advance(&mut self) -> Result<Option<String>, ConfigError> {
+        let Some((written, value)) = self.members.next() else { return Ok(None) };
+        let name = match self.fields {
+            None => written.clone(),
+            Some(fields) => match known(&written, fields) {
+                Some(name) => name.to_owned(),
+                None => return Err(ConfigError::unknown_field(&written, fields)),
+            },
+        };
+        self.current = Some((written, value));
+        Ok(Some(name))
     }
 }
 
@@ -236,18 +263,35 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
-        self.advance().map(|name| seed.deserialize(name.into_deserializer())).transpose()
+        self.advance()?.map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<S::Value, ConfigError> {
-        let (name, value) = self.take()?;
-        let found = describe(unexpected(&value));
-        seed.deserialize(ValueDeserializer(value))
-            .map_err(|error| error.about(&found).at(path::member(&name)))
+        match self.current.take() {
+            Some((name, value)) => member(&name, value, seed),
+            None => Err(ConfigError::custom("a value was asked for before its name")),
+        }
     }
+}
+
+/// Reads the value of the member `name`.
+#[inline(never)]
+fn member<'de, S: DeserializeSeed<'de>>(
+    name: &str,
+    value: Value,
+    seed: S,
+) -> Result<S::Value, ConfigError> {
+    let found = describe(unexpected(&value));
+    seed.deserialize(ValueDeserializer(value)).map_err(|error| within_member(error, &found, name))
+}
+
+#[cold]
+#[inline(never)]
+fn within_member(error: ConfigError, found: &str, name: &str) -> ConfigError {
+    error.about(found).at(path::member(name))
 }
 
 #[cold]

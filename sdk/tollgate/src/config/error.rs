@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write as _};
 
 use serde::de::{Expected, Unexpected};
 
+use super::spelling::{closest, is_camel_case};
 use crate::json::{JsonError, path};
 
 /// A configuration that is refused: where, what was found there, what is allowed there.
@@ -100,6 +101,35 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
+/// Checks that exactly one of some fields was given; the error has no path, which is that of the
+/// object they are in.
+///
+/// ```
+/// use tollgate::config::exactly_one;
+///
+/// assert!(exactly_one(&[("fixed_delay", true), ("header_delay", false)]).is_ok());
+/// let error = exactly_one(&[("fixed_delay", true), ("header_delay", true)]).unwrap_err();
+/// assert_eq!(
+///     error.at("delay").to_string(),
+///     "`delay`: found `fixed_delay`, `header_delay`, \
+///      allowed: exactly one of `fixed_delay`, `header_delay`",
+/// );
+/// ```
+///
+/// # Errors
+///
+/// When none or several were given.
+pub fn exactly_one(fields: &[(&str, bool)]) -> Result<(), ConfigError> {
+    let given = fields.iter().filter(|(_, given)| *given).map(|(name, _)| *name);
+    let given: Vec<_> = given.collect();
+    if given.len() == 1 {
+        return Ok(());
+    }
+    let found = if given.is_empty() { "none of them".to_owned() } else { names(&given) };
+    let all: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+    Err(ConfigError::new("", found, "exactly one of ".to_owned() + &names(&all)))
+}
+
 impl From<JsonError> for ConfigError {
     fn from(error: JsonError) -> Self {
         match error {
@@ -126,16 +156,20 @@ impl serde::de::Error for ConfigError {
     #[cold]
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let mut allowed = allowed(expected);
-        let number_or_bool = matches!(
-            unexpected,
-            Unexpected::Bool(_)
-                | Unexpected::Unsigned(_)
-                | Unexpected::Signed(_)
-                | Unexpected::Float(_)
-        );
-        if number_or_bool && allowed == "a string" {
+        match unexpected {
             // In YAML `on`, `yes` and `1.0` are no strings.
-            allowed.push_str(" (put it in quotes)");
+            Unexpected::Bool(_)
+            | Unexpected::Unsigned(_)
+            | Unexpected::Signed(_)
+            | Unexpected::Float(_)
+                if allowed == "a string" =>
+            {
+                allowed.push_str(" (put it in quotes)");
+            }
+            Unexpected::Str(text) if is_quoted(text, &allowed) => {
+                allowed.push_str(", without quotes");
+            }
+            _ => {}
         }
         // A string in the place of an object may be a secret that slipped up a level.
         let found = match unexpected {
@@ -159,12 +193,12 @@ impl serde::de::Error for ConfigError {
 
     #[cold]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::new("", quoted(variant), names(expected))
+        Self::new("", quoted(variant), names_for(variant, expected))
     }
 
     #[cold]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(path::member(field), "an unknown field", names(expected))
+        Self::new(path::member(field), "an unknown field", names_for(field, expected))
     }
 
     #[cold]
@@ -215,6 +249,18 @@ fn allowed(expected: &dyn Expected) -> String {
     .to_owned()
 }
 
+/// Whether a text would be what is allowed if it was no string: `"503"`, `"true"`.
+fn is_quoted(text: &str, allowed: &str) -> bool {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'.');
+    match allowed {
+        "true or false" => matches!(text, "true" | "false"),
+        _ if allowed == "a number" || allowed.starts_with("a whole number") => {
+            !text.is_empty() && text.bytes().all(digit)
+        }
+        _ => false,
+    }
+}
+
 /// `u8` and its kin, `a nonzero u8` too.
 fn whole_numbers(text: &str) -> Option<String> {
     let (nonzero, name) = match text.strip_prefix("a nonzero ") {
@@ -241,25 +287,30 @@ fn whole_numbers(text: &str) -> Option<String> {
     })
 }
 
-/// The names in backquotes. Of a name in both spellings of protobuf JSON (`fixed_delay`,
-/// `fixedDelay`) only the first is shown.
-fn names(names: &[&str]) -> String {
-    let shown: Vec<_> = names
-        .iter()
-        .filter(|name| snake_case(name).is_none_or(|snake| !names.contains(&snake.as_str())))
-        .map(|name| format!("`{name}`"))
-        .collect();
-    if shown.is_empty() { "no field at all".to_owned() } else { shown.join(", ") }
+/// The names in backquotes; a name in both spellings of protobuf JSON (`fixed_delay`, `fixedDelay`)
+/// once.
+#[cold]
+pub(super) fn names(names: &[&str]) -> String {
+    let mut text = String::new();
+    for name in names {
+        if names.iter().any(|it| is_camel_case(name, it)) {
+            continue;
+        }
+        for part in [if text.is_empty() { "`" } else { ", `" }, name, "`"] {
+            text.push_str(part);
+        }
+    }
+    if text.is_empty() { "no field at all".to_owned() } else { text }
 }
 
-/// `fixedDelay` as `fixed_delay`; nothing when the name has no capital.
-fn snake_case(name: &str) -> Option<String> {
-    let mut snake = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
+/// The names, and a question where one of several is close to `name`.
+#[cold]
+fn names_for(name: &str, known: &[&str]) -> String {
+    let mut text = names(known);
+    if let (Some(meant), [_, _, ..]) = (closest(name, known), known) {
+        for part in ["; did you mean `", &meant, "`?"] {
+            text.push_str(part);
         }
-        snake.push(c.to_ascii_lowercase());
     }
-    (snake != name).then_some(snake)
+    text
 }

@@ -1,9 +1,11 @@
 //! Percentages, in the spellings of Envoy and of Istio, and the dice they stand for.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
 
 /// A share of all cases, from none to all.
 ///
@@ -20,15 +22,16 @@ use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
 /// assert!((450..550).contains(&heads));
 /// assert_eq!(Percent::new(101, Denominator::Hundred), None);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Percent {
     numerator: u32,
     denominator: Denominator,
 }
 
 /// What a [`Percent`]'s numerator counts: `envoy.type.v3.FractionalPercent.DenominatorType`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
 pub enum Denominator {
     /// Per cent.
     #[default]
@@ -156,6 +159,43 @@ fn from_value<E: Error>(value: f64) -> Result<Percent, E> {
     })
 }
 
+impl JsonSchema for Percent {
+    fn schema_name() -> Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let fraction = |denominator: Denominator, required: &[&str]| {
+            json_schema!({
+                "properties": {
+                    "numerator": { "type": "integer", "minimum": 0, "maximum": denominator.get() },
+                    "denominator": { "const": denominator },
+                },
+                "required": required,
+                "additionalProperties": false,
+            })
+        };
+        json_schema!({
+            "title": "percentage",
+            "description": "A share of all cases: Envoy's `{numerator: 5, denominator: HUNDRED}`, with \
+                `TEN_THOUSAND` or `MILLION` for finer ones (default: `HUNDRED`), or Istio's \
+                `{value: 12.5}` in per cent, in steps of 0.0001.",
+            "type": "object",
+            "oneOf": [
+                fraction(Denominator::Hundred, &[]),
+                fraction(Denominator::TenThousand, &["denominator"]),
+                fraction(Denominator::Million, &["denominator"]),
+                {
+                    "properties": { "value": { "type": "number", "minimum": 0, "maximum": 100 } },
+                    "required": ["value"],
+                    "additionalProperties": false,
+                },
+            ],
+            "examples": [{ "numerator": 5, "denominator": "HUNDRED" }, { "value": 12.5 }],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +254,8 @@ mod tests {
             ),
             (
                 r#"{"denominator": "THOUSAND"}"#,
-                "`denominator`: found \"THOUSAND\", allowed: `HUNDRED`, `TEN_THOUSAND`, `MILLION`",
+                "`denominator`: found \"THOUSAND\", allowed: `HUNDRED`, `TEN_THOUSAND`, `MILLION`; \
+                 did you mean `TEN_THOUSAND`?",
             ),
             (
                 r#"{"value": 100.5}"#,

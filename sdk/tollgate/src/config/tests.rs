@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Config {
     providers: BTreeMap<String, Provider>,
     rules: Vec<Rule>,
@@ -23,17 +23,15 @@ struct Config {
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Provider {
     issuer: String,
-    #[serde(default, alias = "clockSkewSeconds")]
+    #[serde(default)]
     clock_skew_seconds: u32,
     #[serde(default)]
     audiences: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Rule {
     enabled: bool,
 }
@@ -45,8 +43,10 @@ enum Mode {
     Allow,
     Deny {
         status: u16,
+        retry_after: Option<Duration>,
     },
     Only(Vec<u16>),
+    OnlyFrom(IpAddr, u16),
 }
 
 fn read(json: Value) -> Result<Config, String> {
@@ -70,6 +70,14 @@ fn both_spellings_of_protobuf_json_are_read() {
         let config = read(json!({"providers": {"demo": {"issuer": "i", name: 5}}})).unwrap();
         assert_eq!(config.providers["demo"].clock_skew_seconds, 5);
     }
+    for name in ["retry_after", "retryAfter"] {
+        let config = read(json!({"mode": {"deny": {"status": 403, name: "1s"}}})).unwrap();
+        assert_eq!(config.mode, Mode::Deny { status: 403, retry_after: Duration::parse("1s") });
+    }
+    for name in ["only_from", "onlyFrom"] {
+        let config = read(json!({"mode": {name: ["127.0.0.1", 80]}})).unwrap();
+        assert_eq!(config.mode, Mode::OnlyFrom(IpAddr::from([127, 0, 0, 1]), 80));
+    }
 }
 
 #[test]
@@ -77,7 +85,7 @@ fn a_double_without_a_fraction_is_a_whole_number() {
     let text = r#"{"offset": -2e3, "size": 503.0, "percentage": 1.0, "mode": {"deny": {"status": 4.03e2}}}"#;
     let config: Config = from_slice(text.as_bytes()).unwrap();
     assert_eq!((config.offset, config.size, config.percentage), (-2000, 503, Some(1.0)));
-    assert_eq!(config.mode, Mode::Deny { status: 403 });
+    assert_eq!(config.mode, Mode::Deny { status: 403, retry_after: None });
 }
 
 #[test]
@@ -119,7 +127,7 @@ fn errors_name_the_path_what_was_found_and_what_is_allowed() {
         ),
         (
             json!({"size": "7"}),
-            "`size`: found \"7\", allowed: a whole number from 0 to 18446744073709551615",
+            "`size`: found \"7\", allowed: a whole number from 0 to 18446744073709551615, without quotes",
         ),
         (json!({"workers": 0}), "`workers`: found 0, allowed: a whole number from 1 to 4294967295"),
         (
@@ -140,16 +148,48 @@ fn errors_name_the_path_what_was_found_and_what_is_allowed() {
         (json!({"rules": null}), "`rules`: found null, allowed: a list"),
         (json!([]), "(root): found a list, allowed: an object"),
         (json!("{}"), "(root): found a string, allowed: an object"),
-        (json!({"mode": "refuse"}), r#"`mode`: found "refuse", allowed: `allow`, `deny`, `only`"#),
+        (
+            json!({"mode": "refuse"}),
+            r#"`mode`: found "refuse", allowed: `allow`, `deny`, `only`, `only_from`"#,
+        ),
+        (
+            json!({"mode": {"denny": {}}}),
+            "`mode.denny`: found an unknown field, \
+             allowed: `allow`, `deny`, `only`, `only_from`; did you mean `deny`?",
+        ),
         (
             json!({"mode": {"deny": {"status": 65_536}}}),
             "`mode.deny.status`: found 65536, allowed: a whole number from 0 to 65535",
         ),
         (
             json!({"mode": {}}),
-            "`mode`: found an object, allowed: a name, or an object with one member",
+            "`mode`: found an object with 0 members, \
+             allowed: an object with one of `allow`, `deny`, `only`, `only_from`",
         ),
-        (json!({"mode": "only"}), "`mode`: found a name alone, allowed: an object with one member"),
+        (
+            json!({"mode": {"deny": {"status": 403}, "only": []}}),
+            "`mode`: found an object with 2 members, \
+             allowed: an object with one of `allow`, `deny`, `only`, `only_from`",
+        ),
+        (
+            json!({"mode": 7}),
+            "`mode`: found 7, \
+             allowed: one of `allow`, `deny`, `only`, `only_from`, by name or as an object",
+        ),
+        (
+            json!({"mode": {"allow": {}}}),
+            "`mode`: found an object, allowed: `allow` alone, as a string",
+        ),
+        (
+            json!({"mode": {"deny": {"statuses": 403}}}),
+            "`mode.deny.statuses`: found an unknown field, \
+             allowed: `status`, `retry_after`; did you mean `status`?",
+        ),
+        (
+            json!({"mode": {"onlyFrom": ["127.0.0.1", "x"]}}),
+            "`mode.onlyFrom[1]`: found \"x\", allowed: a whole number from 0 to 65535",
+        ),
+        (json!({"mode": "only"}), "`mode`: found `only` alone, allowed: {only: ...}"),
         (
             json!({"timeout": "-1s"}),
             "`timeout`: found \"-1s\", allowed: a duration with its unit in quotes, \
@@ -178,8 +218,21 @@ fn an_unknown_field_is_refused_with_the_names_there_are_each_in_one_spelling() {
     assert_eq!(
         refusal(json!({"providers": {"demo": {"isuer": "i"}}})),
         "`providers.demo.isuer`: found an unknown field, \
-         allowed: `issuer`, `clock_skew_seconds`, `audiences`"
+         allowed: `issuer`, `clock_skew_seconds`, `audiences`; did you mean `issuer`?"
     );
+}
+
+#[test]
+fn a_misspelt_name_is_guessed_in_the_spelling_it_is_written_in() {
+    for (name, meant) in [
+        ("clock_skew_second", "clock_skew_seconds"),
+        ("clockSkewSecond", "clockSkewSeconds"),
+        ("ClockSkewSeconds", "clockSkewSeconds"),
+        ("clock-skew-seconds", "clock_skew_seconds"),
+    ] {
+        let message = refusal(json!({"providers": {"demo": {"issuer": "i", name: 1}}}));
+        assert!(message.ends_with(&format!("; did you mean `{meant}`?")), "{message}");
+    }
 }
 
 #[test]

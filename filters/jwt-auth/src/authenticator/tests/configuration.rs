@@ -43,7 +43,7 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
         ),
         (
             refusal(|c| c["providers"]["main"]["local_jwks"] = json!({})),
-            "providers.main.local_jwks.inline_string",
+            "providers.main.local_jwks",
         ),
         (
             refusal(|c| c["providers"]["main"]["local_jwks"]["filename"] = json!("/keys")),
@@ -81,6 +81,21 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
         assert_eq!(error.path, path, "{error}");
         assert!(!error.found.is_empty() && !error.allowed.is_empty(), "{error}");
     }
+}
+
+#[test]
+fn keys_may_come_from_an_environment_variable_of_the_vm() {
+    let variable = json!({ "environment_variable": "JWKS" });
+    let mut config = config();
+    let keys = config["providers"]["main"]["local_jwks"]["inline_string"].clone();
+    config["providers"]["main"]["local_jwks"] = variable;
+    let compile_with =
+        |jwks: &str| tollgate::config::with_environment([("JWKS", jwks)], || compile(&config));
+    assert!(compile_with(keys.as_str().unwrap()).is_ok());
+    let error = compile_with("{").unwrap_err();
+    assert_eq!(error.path, "providers.main.local_jwks.environment_variable");
+    assert!(error.found.starts_with("Jwks is an invalid JSON"), "{error}");
+    assert_eq!(compile(&config).unwrap_err().path, error.path);
 }
 
 #[test]
