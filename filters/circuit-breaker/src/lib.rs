@@ -60,10 +60,10 @@ impl HttpFilter for CircuitBreaker {
 
     async fn request(&self, request: &mut Request<Option<Permit>>) -> Result<Flow> {
         // Without a cluster there is no route, and Envoy answers by itself.
-        let Some(cluster) = request.properties().cluster_name()? else {
+        let Some(cluster) = request.properties().xds().cluster_name()? else {
             return Ok(Flow::Continue);
         };
-        match self.circuit(cluster)?.admit()? {
+        match self.circuit(cluster.into())?.admit()? {
             Ok(permit) => {
                 request.state = Some(permit);
                 Ok(Flow::Continue)
@@ -75,7 +75,7 @@ impl HttpFilter for CircuitBreaker {
     async fn response(&self, response: &mut Response<Option<Permit>>) -> Result<Flow> {
         let (status, properties) = (response.status()?, response.properties());
         if let Some(permit) = &mut response.state {
-            permit.answered(status, || properties.response_code_details())?;
+            permit.answered(status, || Ok(properties.response().code_details()?.map(Vec::from)))?;
         }
         Ok(Flow::Continue)
     }

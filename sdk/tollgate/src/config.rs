@@ -33,7 +33,6 @@ mod duration;
 mod error;
 mod names;
 mod percent;
-mod protobuf;
 
 pub use duration::Duration;
 pub use error::{ConfigError, quoted};
@@ -42,7 +41,7 @@ pub use percent::{Denominator, Percent};
 
 use serde::de::DeserializeOwned;
 
-use crate::json;
+use crate::{json, protobuf};
 
 /// The deepest nesting of a configuration.
 const MAX_DEPTH: usize = 64;
@@ -55,8 +54,8 @@ const MAX_DEPTH: usize = 64;
 /// When it is neither strict JSON (see [`json::parse`]) nor a `Struct`, or not a `T`.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ConfigError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    let value =
-        json::parse(bytes, MAX_DEPTH).or_else(|error| protobuf::object(bytes).ok_or(error))?;
+    let value = json::parse(bytes, MAX_DEPTH)
+        .or_else(|error| protobuf::object(bytes).map_err(|_| error))?;
     deserializer::from_value(value)
 }
 

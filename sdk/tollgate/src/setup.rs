@@ -64,8 +64,8 @@ impl Setup {
     /// configuration counts for itself goes by it. `unnamed` where the host does not tell.
     #[must_use]
     pub fn plugin_name(&self) -> String {
-        let name = Properties.bytes(&["plugin_name"]).ok().flatten();
-        let name = metrics::segment(&String::from_utf8_lossy(&name.unwrap_or_default()));
+        let name = Properties.plugin_name().ok().flatten().unwrap_or_default();
+        let name = metrics::segment(&name.to_string_lossy());
         if name.is_empty() { "unnamed".to_owned() } else { name }
     }
 
