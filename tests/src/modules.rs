@@ -1,8 +1,9 @@
-//! The filters of this project and where their modules are.
+//! The modules of this project: its filters, and the probes that only tests use.
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// A filter that is built as a module.
 #[derive(Debug, Clone, Copy)]
@@ -48,4 +49,52 @@ pub fn path(filter: &str) -> Result<PathBuf> {
 
 fn module(filter: &str) -> PathBuf {
     crate::workspace_root().join("dist").join(format!("{filter}.wasm"))
+}
+
+/// A module that only tests use: a package `tollgate-probe-<name>` in `tests/probes/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Probe {
+    name: String,
+}
+
+impl Probe {
+    /// All of them.
+    ///
+    /// # Errors
+    ///
+    /// When their folder cannot be read.
+    pub fn all() -> Result<Vec<Self>> {
+        let folder = crate::workspace_root().join("tests/probes");
+        let entries = fs::read_dir(&folder).with_context(|| format!("no {}", folder.display()))?;
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            Ok(Self { name: entry?.file_name().to_string_lossy().into_owned() })
+        };
+        let mut probes = entries.map(name).collect::<Result<Vec<_>>>()?;
+        probes.sort();
+        Ok(probes)
+    }
+
+    /// Its package in the workspace.
+    #[must_use]
+    pub fn package(&self) -> String {
+        format!("tollgate-probe-{}", self.name)
+    }
+
+    /// Where `cargo xtask build --probes` puts its module.
+    #[must_use]
+    pub fn module(&self) -> PathBuf {
+        crate::target_dir().join("probes").join(format!("{}.wasm", self.name))
+    }
+}
+
+/// The module of a probe (`"attributes"`, ...).
+///
+/// # Errors
+///
+/// When it has not been built.
+pub fn probe(name: &str) -> Result<PathBuf> {
+    let module = Probe { name: name.to_owned() }.module();
+    let command = "cargo xtask build --probes";
+    ensure!(module.is_file(), "{} is not there: run `{command}` first", module.display());
+    Ok(module)
 }

@@ -22,7 +22,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Builds the filters and writes them to dist/*.wasm
-    Build,
+    Build {
+        /// Builds the modules that only tests use, too
+        #[arg(long)]
+        probes: bool,
+    },
     /// Builds, starts Envoy with the four filters, and shows what each does to real requests
     Demo(demo::Arguments),
     /// Checks the code, runs all tests, and counts them
@@ -31,7 +35,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Build => build::run().map(|()| ExitCode::SUCCESS),
+        Command::Build { probes } => build(probes).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };
@@ -39,4 +43,9 @@ fn main() -> ExitCode {
         eprintln!("{} {error:#}", ui::bad("error:"));
         ExitCode::FAILURE
     })
+}
+
+fn build(probes: bool) -> anyhow::Result<()> {
+    build::run()?;
+    if probes { build::probes() } else { Ok(()) }
 }

@@ -1,17 +1,17 @@
 //! Functions of stock Envoy that are not in the ABI, typed; Envoy calls them *foreign functions*
 //! (`source/extensions/common/wasm/foreign.cc`).
 //!
-//! | function of Envoy | here | since | cost |
-//! |---|---|---|---|
-//! | `verify_signature` | [`signature::verify`] | 1.31 or earlier; keys in PEM 1.37 | RS256 30 µs, ES256 80 µs |
-//! | `sign` | [`signature::sign`] | 1.37 | RS256 some 500 µs |
-//! | `compress`, `uncompress` | [`compress`], [`uncompress`] | long ago | 8 µs for 4 KiB |
-//! | `expr_create`, `expr_evaluate`, `expr_delete` | [`Expression`] | long ago | 1.5 µs an evaluation |
-//! | `set_envoy_filter_state` | [`set_filter_state`] | 1.31 or earlier | 0.7 µs |
-//! | `declare_property` | [`Property`] | long ago | at configure |
-//! | `clear_route_cache` | [`clear_route_cache`] | long ago | 0.4 µs |
+//! | function of Envoy | here | cost (Envoy 1.40) |
+//! |---|---|---|
+//! | `verify_signature` | [`signature::verify`]; keys in PEM since 1.37 | RS256 30 µs, ES256 80 µs |
+//! | `sign` | [`signature::sign`], since 1.37 | RS256 700 µs, ES256 35 µs |
+//! | `compress`, `uncompress` | [`compress`], [`uncompress`] | 8 µs for 4 KiB |
+//! | `expr_create`, `expr_evaluate`, `expr_delete` | [`Expression`] | 1.5 µs an evaluation |
+//! | `set_envoy_filter_state` | [`set_filter_state`] | 0.7 µs |
+//! | `declare_property` | [`Property`] | once, at configure |
+//! | `clear_route_cache` | [`clear_route_cache`] | 0.4 µs |
 //!
-//! A host that lacks a function is told by [`HostError::is_unsupported`]. Where
+//! What has no version is there in 1.36 already. A host that lacks a function is told by [`HostError::is_unsupported`]. Where
 //! `capability_restriction_config` is used, it has to allow `proxy_call_foreign_function`; otherwise
 //! Envoy logs each call and answers with an internal failure.
 //!
@@ -23,8 +23,8 @@
 //!
 //! | function | after waiting |
 //! |---|---|
-//! | [`clear_route_cache`] | works since 1.37; before, it does nothing |
-//! | [`set_filter_state`] | works since 1.37; before, an error |
+//! | [`clear_route_cache`] | works since 1.37; in 1.36 it does nothing |
+//! | [`set_filter_state`] | works since 1.37; in 1.36 an error, *not found* |
 //! | [`Expression`] | sees no request, up to 1.40 at least: an error where it asks for one |
 //! | all others | work |
 
@@ -90,5 +90,7 @@ fn call_raw(function: &'static str, arguments: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| HostError::new(function, error.status()))
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

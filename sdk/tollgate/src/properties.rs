@@ -201,4 +201,6 @@ impl Properties {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
-//! `cargo xtask build`: the filters as modules in `dist/`.
+//! `cargo xtask build`: the filters as modules in `dist/`; the probes of the tests in the target folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tollgate_e2e::modules::{FILTERS, Filter};
+use tollgate_e2e::modules::{FILTERS, Probe};
 use tollgate_e2e::target_dir;
 
 use crate::cargo::{self, WASM_TARGET, cargo};
@@ -13,36 +13,40 @@ use crate::ui;
 
 /// Builds all filters and prints the sizes of their modules.
 pub(crate) fn run() -> Result<()> {
-    cargo::ensure_wasm_target()?;
-    compile()?;
-    for filter in &FILTERS {
-        install(filter)?;
-    }
+    build(FILTERS.iter().map(|filter| (filter.package(), filter.module())).collect())?;
     print_sizes()
 }
 
-fn compile() -> Result<()> {
-    let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for filter in &FILTERS {
-        command.args(["--package", &filter.package()]);
-    }
-    cargo::run(&mut command).context("the filters do not compile")
+/// Builds the modules that only tests use. By themselves: a feature of a crate that only a probe wants
+/// must not get into a filter.
+pub(crate) fn probes() -> Result<()> {
+    build(Probe::all()?.iter().map(|probe| (probe.package(), probe.module())).collect())
 }
 
-/// Puts a module in `dist/` in one step: an Envoy that loads it meanwhile sees a whole one.
-fn install(filter: &Filter) -> Result<()> {
+/// Compiles packages, and installs the module of each.
+fn build(modules: Vec<(String, PathBuf)>) -> Result<()> {
+    cargo::ensure_wasm_target()?;
+    let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
+    for (package, _) in &modules {
+        command.args(["--package", package]);
+    }
+    cargo::run(&mut command).context("the modules do not compile")?;
+    modules.iter().try_for_each(|(package, module)| install(package, module))
+}
+
+/// Puts a module in its place in one step: an Envoy that loads it meanwhile sees a whole one.
+fn install(package: &str, module: &Path) -> Result<()> {
     let built = target_dir()
         .join(WASM_TARGET)
         .join("release")
-        .join(format!("{}.wasm", filter.package().replace('-', "_")));
-    let module = filter.module();
+        .join(format!("{}.wasm", package.replace('-', "_")));
     let staged = module.with_extension(format!("wasm.{}", std::process::id()));
-    let dist = module.parent().unwrap_or(Path::new("."));
+    let folder = module.parent().unwrap_or(Path::new("."));
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     let pruned = prune(&wasm).with_context(|| format!("cannot prune {}", built.display()))?;
-    fs::create_dir_all(dist)
+    fs::create_dir_all(folder)
         .and_then(|()| fs::write(&staged, pruned))
-        .and_then(|()| fs::rename(&staged, &module))
+        .and_then(|()| fs::rename(&staged, module))
         .with_context(|| format!("cannot write {}", module.display()))
 }
 

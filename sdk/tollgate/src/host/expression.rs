@@ -129,3 +129,6 @@ impl Drop for Expression {
         let _ = super::call_raw("expr_delete", &self.token);
     }
 }
+
+#[cfg(test)]
+mod tests;

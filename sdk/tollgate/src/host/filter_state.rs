@@ -98,3 +98,6 @@ pub mod well_known {
     /// After how many idle milliseconds the TCP proxy closes the connection: a whole number.
     pub const TCP_PROXY_IDLE_TIMEOUT_MS: &str = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 }
+
+#[cfg(test)]
+mod tests;

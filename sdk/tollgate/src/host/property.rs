@@ -68,8 +68,8 @@ pub enum Kind<'a> {
     Text,
     /// A FlatBuffer, whose fields CEL can read.
     FlatBuffer {
-        /// The binary schema (`.bfbs`) of the buffer. Envoy trusts it: one that does not fit makes Envoy
-        /// read wrong memory.
+        /// The binary schema (`.bfbs`) of the buffer. Envoy uses it without verifying it
+        /// (`cel_state.cc`), so it has to be right, and so has every value.
         schema: &'a [u8],
     },
     /// A protobuf message, whose fields CEL can read if Envoy knows its type.
@@ -194,3 +194,6 @@ const ATTRIBUTES: [&str; 14] = [
     "plugin_vm_id",
     "connection_id",
 ];
+
+#[cfg(test)]
+mod tests;

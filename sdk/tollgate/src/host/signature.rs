@@ -94,19 +94,21 @@ pub fn verify(hash: Hash, key: PublicKey<'_>, signature: &[u8], text: &[u8]) -> 
     let answer = super::call(FUNCTION, &arguments)?;
     // `VerifySignatureResult { bool result = 1; string error = 2; }`
     let answer = Answer::read(&answer, 2).map_err(|malformed| malformed.of(FUNCTION))?;
-    match (answer.succeeded, key) {
-        (true, _) => Ok(true),
-        (false, _) if !answer.error.starts_with(NO_KEY) => Ok(false),
-        // Envoy 1.36 passes the field over, and misses a key.
-        (false, PublicKey::Pem(_)) => Err(HostError::new(FUNCTION, Status::Unimplemented)),
-        (false, PublicKey::Der(_)) => Err(HostError::new(FUNCTION, Status::BadArgument)),
+    if answer.succeeded || !answer.error.starts_with(NO_KEY) {
+        return Ok(answer.succeeded);
     }
+    // Envoy 1.36 passes a key in PEM over. Later ones refuse to be called without a key.
+    let status = match key {
+        PublicKey::Pem(_) if super::call(FUNCTION, &[]).is_ok() => Status::Unimplemented,
+        _ => Status::BadArgument,
+    };
+    Err(HostError::new(FUNCTION, status))
 }
 
 /// Signs `text`.
 ///
-/// Dear, and in the middle of a request it holds up the worker: an RSA signature with 2048 bits takes
-/// some 500 µs. Envoy 1.37 or later.
+/// It holds up the worker while it runs: 700 µs for RSA with 2048 bits, 35 µs for P-256. Envoy 1.37 or
+/// later.
 ///
 /// # Errors
 ///
@@ -167,3 +169,6 @@ impl<'a> Answer<'a> {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ impl Attribute for Address {
         Ok(Some(&*bytes).filter(|bytes| !bytes.is_empty()).map(Self::from))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,8 @@ attributes! { [connection] Connection:
     mtls -> bool;
     /// Whether the client has shown a certificate, and it was verified. Envoy 1.39 or later.
     peer_certificate_valid -> bool;
-    /// The name that the client asked for in its TLS hello (SNI).
+    /// The name that the client asked for in its TLS hello (SNI). Only where the listener has the filter
+    /// `envoy.filters.listener.tls_inspector`.
     requested_server_name -> Text;
     /// Why the connection was ended. Only when Envoy has ended it.
     termination_details -> Text;

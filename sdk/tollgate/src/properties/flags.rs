@@ -155,3 +155,6 @@ impl Attribute for ResponseFlags {
         Ok(i64::decode(bytes)?.map(|bits| Self(bits.cast_unsigned())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ impl Attribute for Metadata {
         Ok(Some(Self(bytes)).filter(|metadata| !metadata.0.is_empty()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,44 +1,10 @@
+use super::testing::{Parrot, given};
 use super::*;
-use crate::abi::native::{self, Host};
 use crate::abi::{HostError, Status};
 use crate::headers::HeaderMap;
-use crate::protobuf::oracle;
 use proptest::prelude::*;
-use prost::Message as _;
-use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::IpAddr;
-use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// Answers every question in the same way, and remembers the last one.
-struct Parrot {
-    answer: Result<Option<Vec<u8>>, Status>,
-    asked: RefCell<Vec<u8>>,
-}
-
-impl Parrot {
-    fn install(answer: Result<Option<Vec<u8>>, Status>) -> Rc<Self> {
-        let host = Rc::new(Self { answer, asked: RefCell::default() });
-        native::install(host.clone());
-        host
-    }
-}
-
-impl Host for Parrot {
-    fn property(&self, path: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.asked.replace(path.to_vec());
-        self.answer.clone().map_err(|status| HostError::new("proxy_get_property", status))
-    }
-}
-
-/// The answer to `ask` of a host that gives these bytes.
-fn given<T>(bytes: impl AsRef<[u8]>, ask: impl FnOnce(Properties) -> T) -> T {
-    Parrot::install(Ok(Some(bytes.as_ref().to_vec())));
-    ask(Properties)
-}
 
 /// A getter under its attribute's name; its value as text.
 type Getter = (&'static str, Box<dyn Fn() -> Result<Option<String>>>);
@@ -200,16 +166,6 @@ fn values_have_the_type_of_their_attribute() {
 }
 
 #[test]
-fn a_text_is_what_the_host_gave_in_bytes() {
-    let host = given(b"caf\xe9.example", |p| p.request().host()).unwrap().unwrap();
-    assert_eq!(&*host, b"caf\xe9.example");
-    assert!(host.to_str().is_err());
-    assert_eq!(host.to_string(), "caf\u{fffd}.example");
-    assert_eq!(format!("{host:?}"), r#""caf\xe9.example""#);
-    assert_eq!(given(b"GET", |p| p.request().method()).unwrap().unwrap(), "GET");
-}
-
-#[test]
 fn what_stands_for_nothing_is_absent() {
     assert_eq!(given(b"", |p| p.connection().requested_server_name()), Ok(None));
     assert_eq!(given(b"\0\0\0\0", |p| p.response().trailers()), Ok(None));
@@ -218,26 +174,6 @@ fn what_stands_for_nothing_is_absent() {
     assert_eq!(given(b"", |p| p.upstream().address()), Ok(None));
     assert_eq!(given(b"", |p| p.text(&["wasm.x"])), Ok(None));
     assert_eq!(given(b"", |p| p.bytes(&["wasm.x"])), Ok(Some(Vec::new())));
-}
-
-#[test]
-fn an_address_is_an_ip_address_with_a_port_or_kept_as_it_is() {
-    let address = |text: &str| given(text, |p| p.source().address()).unwrap().unwrap();
-    for (text, ip, port) in [
-        ("127.0.0.1:80", "127.0.0.1", 80),
-        ("[::1]:65535", "::1", 65_535),
-        ("[::ffff:10.0.0.1]:1", "::ffff:10.0.0.1", 1),
-        ("[fe80::1%3]:8080", "fe80::1", 8080),
-    ] {
-        let parsed = address(text);
-        assert_eq!(parsed.ip(), Some(ip.parse::<IpAddr>().unwrap()));
-        assert_eq!((parsed.port(), parsed.to_string()), (Some(port), text.to_owned()));
-    }
-    for text in
-        ["/run/x.sock", "@abstract", "envoy://inner/id", "127.0.0.1", "1.2.3.4:99999", "::1"]
-    {
-        assert_eq!(address(text), Address::Other(text.into()));
-    }
 }
 
 #[test]
@@ -284,98 +220,6 @@ fn filter_state_has_objects_and_their_fields() {
     assert_eq!(filter_state.integer_field("address", "ip"), malformed);
     Properties.upstream_filter_state().get("x").unwrap();
     assert_eq!(*host.asked.borrow(), b"upstream_filter_state\0x");
-}
-
-/// `envoy.config.core.v3.Metadata`, and `Node` as far as it is read.
-#[derive(Clone, PartialEq, prost::Message)]
-struct MetadataOracle {
-    #[prost(btree_map = "string, message", tag = "1")]
-    filter_metadata: BTreeMap<String, oracle::Struct>,
-    #[prost(btree_map = "string, message", tag = "2")]
-    typed_filter_metadata: BTreeMap<String, AnyOracle>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct AnyOracle {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct NodeOracle {
-    #[prost(string, tag = "1")]
-    id: String,
-    #[prost(message, optional, tag = "3")]
-    metadata: Option<oracle::Struct>,
-}
-
-fn metadata(namespaces: &[(&str, Value)]) -> Vec<u8> {
-    let structs = namespaces.iter().map(|(name, json)| ((*name).to_owned(), oracle::message(json)));
-    let any = AnyOracle { type_url: "type.example/T".to_owned(), value: vec![1, 2] };
-    let typed_filter_metadata = BTreeMap::from([("typed".to_owned(), any)]);
-    MetadataOracle { filter_metadata: structs.collect(), typed_filter_metadata }.encode_to_vec()
-}
-
-#[test]
-fn metadata_is_looked_up_by_namespace_and_path() {
-    let team = json!({ "name": "core", "size": 3.0, "on_call": true, "members": ["a", null] });
-    let bytes = metadata(&[("com.example", json!({ "team": team })), ("", json!({}))]);
-    let metadata = given(bytes, |p| p.xds().route_metadata()).unwrap().unwrap();
-    let value = |path: &[&str]| metadata.value("com.example", path).unwrap();
-    assert_eq!(value(&["team", "name"]), Some(json!("core")));
-    assert_eq!(value(&["team", "on_call"]), Some(json!(true)));
-    assert_eq!(value(&["team", "size"]), Some(json!(3.0)));
-    assert_eq!(value(&["team", "members", "1"]), Some(Value::Null));
-    assert_eq!(value(&["team"]), Some(team));
-    assert_eq!(value(&["nobody"]), None);
-    assert_eq!(metadata.value("", &[]), Ok(Some(json!({}))));
-    assert_eq!(metadata.value("typed", &[]), Ok(None));
-    let typed = Packed { type_url: b"type.example/T", value: &[1, 2] };
-    assert_eq!(metadata.typed("typed"), Ok(Some(typed)));
-    assert_eq!(metadata.typed("com.example"), Ok(None));
-}
-
-#[test]
-fn metadata_that_is_cut_off_is_malformed() {
-    let bytes = metadata(&[("n", json!({ "a": "b" }))]);
-    let metadata = given(&bytes[..bytes.len() - 1], |p| p.metadata()).unwrap().unwrap();
-    let malformed = HostError::new("metadata", Status::Malformed);
-    assert_eq!(metadata.value("n", &["a"]), Err(malformed));
-    assert_eq!(metadata.typed("typed"), Err(malformed));
-}
-
-#[test]
-fn a_nodes_metadata_is_read_from_its_message() {
-    let json = json!({ "labels": { "app": "shop" }, "replicas": 2.0 });
-    let metadata = Some(oracle::message(&json));
-    let node = NodeOracle { id: "sidecar~1".to_owned(), metadata }.encode_to_vec();
-    let at = |path: &[&str]| given(&node, |p| p.xds().node().metadata(path));
-    assert_eq!(at(&["labels", "app"]), Ok(Some(json!("shop"))));
-    assert_eq!(at(&["replicas"]), Ok(Some(json!(2.0))));
-    assert_eq!(at(&["absent"]), Ok(None));
-    assert_eq!(at(&[]), Ok(Some(json)));
-    let without = NodeOracle { id: "x".to_owned(), metadata: None }.encode_to_vec();
-    assert_eq!(given(without, |p| p.xds().node().metadata(&["a"])), Ok(None));
-    let malformed = Err(HostError::new("xds.node", Status::Malformed));
-    assert_eq!(given(b"\xff", |p| p.xds().node().metadata(&["a"])), malformed);
-}
-
-/// The order of `CoreResponseFlag`, and the abbreviations of Envoy's documentation of access logs.
-#[test]
-fn response_flags_have_the_bits_and_names_of_envoys_access_log() {
-    let names: Vec<_> = ResponseFlag::ALL.iter().map(|flag| flag.short_name()).collect();
-    let expected = "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF \
-                    DT UPE NC OM DF DO DR UDO";
-    assert_eq!(names.join(" "), expected);
-    for (bit, flag) in ResponseFlag::ALL.iter().enumerate() {
-        let flags = ResponseFlags::from_bits(1 << bit);
-        assert!(flags.contains(*flag));
-        assert_eq!(flags.iter().collect::<Vec<_>>(), [*flag]);
-    }
-    let newer = given((-1i64).to_le_bytes(), |p| p.response().flags()).unwrap().unwrap();
-    assert_eq!((newer.bits(), newer.iter().count()), (u64::MAX, 30));
 }
 
 proptest! {

@@ -105,3 +105,6 @@ impl Attribute for Text {
         Ok(Some(Self(bytes)).filter(|text| !text.is_empty()))
     }
 }
+
+#[cfg(test)]
+mod tests;

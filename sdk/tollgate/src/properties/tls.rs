@@ -21,7 +21,8 @@ macro_rules! tls_attributes {
             dns_san_peer_certificate -> $crate::properties::Text;
             /// The SHA-256 of the peer's certificate, in lower-case hexadecimal.
             sha256_peer_certificate_digest -> $crate::properties::Text;
-            /// The peer's certificate: PEM, URL-encoded. Envoy 1.38 or later.
+            /// The peer's certificate in PEM (Envoy's documentation calls it URL-encoded, which it is not up
+            /// to 1.40). Envoy 1.38 or later.
             peer_certificate -> $crate::properties::Text;
         }
     };

@@ -142,3 +142,6 @@ impl Attribute for Message {
         Ok(Some(Self(bytes)))
     }
 }
+
+#[cfg(test)]
+mod tests;
