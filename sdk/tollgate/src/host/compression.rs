@@ -37,6 +37,15 @@ pub fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
 ///
 /// When the bytes are not in that format, incomplete, or more than [`UNCOMPRESS_MAX_INPUT`]; when the
 /// host lacks the function.
+///
+/// ```
+/// use tollgate::host;
+///
+/// # fn example(small: &[u8]) -> tollgate::Result<()> {
+/// let state = host::uncompress(small)?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn uncompress(bytes: &[u8]) -> Result<Vec<u8>> {
     if bytes.len() > UNCOMPRESS_MAX_INPUT {
         return Err(HostError::new("uncompress", Status::BadArgument));

@@ -5,6 +5,12 @@ use crate::protobuf::Message;
 
 /// How long an object in the filter state lives.
 ///
+/// ```
+/// use tollgate::host::{Declaration, Kind, LifeSpan};
+///
+/// let of_the_connection = Declaration::new(Kind::Text).life_span(LifeSpan::Connection);
+/// ```
+///
 /// Of two life spans for one key the first counts: Envoy ignores the other value, and logs that as a
 /// bug of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -52,6 +52,12 @@ pub struct Property {
 
 /// How a [`Property`] is kept: its kind, and unless said otherwise mutable and as long as the filter
 /// chain.
+///
+/// ```
+/// use tollgate::host::{Declaration, Kind, LifeSpan};
+///
+/// let once_a_request = Declaration::new(Kind::Bytes).read_only().life_span(LifeSpan::Request);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declaration<'a> {
     kind: Kind<'a>,
@@ -60,6 +66,13 @@ pub struct Declaration<'a> {
 }
 
 /// What a [`Property`] holds; it decides how CEL sees it.
+///
+/// ```
+/// use tollgate::host::{Declaration, Kind};
+///
+/// let type_url = "type.googleapis.com/google.protobuf.Struct";
+/// let claims = Declaration::new(Kind::Protobuf { type_url });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
     /// Bytes.

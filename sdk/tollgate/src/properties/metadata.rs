@@ -40,6 +40,21 @@ use serde_json::Value;
 pub struct Metadata(Vec<u8>);
 
 /// A message of another protobuf type, packed (`google.protobuf.Any`).
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// # fn example(request: &Request) -> Result<()> {
+/// const TYPE: &[u8] = b"type.googleapis.com/google.protobuf.StringValue";
+/// if let Some(metadata) = request.properties().metadata()?
+///     && let Some(packed) = metadata.typed("com.example.shop")?
+///     && packed.type_url == TYPE
+/// {
+///     tollgate::debug!("{} bytes to decode", packed.value.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed<'a> {
     /// The type, such as `type.googleapis.com/google.protobuf.StringValue`.

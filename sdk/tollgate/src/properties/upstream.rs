@@ -48,6 +48,19 @@ attributes! { [upstream] Upstream:
 tls_attributes! { [upstream] Upstream }
 
 /// Where a host is (`envoy.config.core.v3.Locality`); a part that is not known is empty.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// # fn example(response: &Response) -> Result<()> {
+/// let far_away = response
+///     .properties()
+///     .upstream()
+///     .locality()?
+///     .is_some_and(|locality| locality.region != "eu-central-1");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Locality {
     /// The region.

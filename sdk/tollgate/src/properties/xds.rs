@@ -61,6 +61,17 @@ impl Xds {
 }
 
 /// Which way a listener's traffic goes (`envoy.config.core.v3.TrafficDirection`).
+///
+/// ```
+/// use tollgate::prelude::*;
+/// use tollgate::properties::TrafficDirection;
+///
+/// # fn example(request: &Request) -> Result<()> {
+/// let direction = request.properties().xds().listener_direction()?;
+/// let inbound = direction == Some(TrafficDirection::Inbound);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrafficDirection {
     /// The listener does not say.
