@@ -6,6 +6,7 @@
 //! | [`envoy`] | finds Envoy, writes its configuration, runs it, reads its stats and logs |
 //! | [`upstream`] | a service that records what arrives and answers as told |
 //! | [`client`] | HTTP/1.1 and HTTP/2 requests; raw bytes for what no client library would send |
+//! | [`certificates`] | an authority and certificates, for TLS on both sides |
 //! | [`tokens`] | signing keys, their JWKS, and tokens good and bad |
 //! | [`oracle`] | a filter of this project and Envoy's own, side by side |
 //! | [`modules`] | where the built `.wasm` files are |
@@ -37,6 +38,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod certificates;
 pub mod client;
 pub mod envoy;
 pub mod modules;

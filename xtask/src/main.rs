@@ -23,7 +23,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Builds the filters and writes them to dist/*.wasm
-    Build,
+    Build {
+        /// Builds the modules that only tests use, too
+        #[arg(long)]
+        probes: bool,
+    },
     /// Prunes one module that was built elsewhere
     Prune(commands::prune::Arguments),
     /// Builds, starts Envoy with the four filters, and shows what each does to real requests
@@ -36,7 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Build => build::run().map(|()| ExitCode::SUCCESS),
+        Command::Build { probes } => build(probes).map(|()| ExitCode::SUCCESS),
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
@@ -46,4 +50,9 @@ fn main() -> ExitCode {
         eprintln!("{} {error:#}", ui::bad("error:"));
         ExitCode::FAILURE
     })
+}
+
+fn build(probes: bool) -> anyhow::Result<()> {
+    build::run()?;
+    if probes { build::probes() } else { Ok(()) }
 }

@@ -19,7 +19,7 @@ pub mod state;
 use crate::circuit::{Circuit, Permit, Rejection};
 use crate::config::{Config, Settings};
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use tollgate::metrics::Metrics;
 use tollgate::prelude::*;
@@ -35,7 +35,7 @@ pub struct CircuitBreaker {
     settings: Settings,
     metrics: Metrics,
     keys_overflowed: Counter,
-    circuits: RefCell<HashMap<Vec<u8>, Rc<Circuit>>>,
+    circuits: RefCell<BTreeMap<Vec<u8>, Rc<Circuit>>>,
 }
 
 #[tollgate::filter(feature = "module")]
@@ -60,10 +60,10 @@ impl HttpFilter for CircuitBreaker {
 
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
         // Without a cluster there is no route, and Envoy answers by itself.
-        let Some(cluster) = request.properties().cluster_name()? else {
+        let Some(cluster) = request.properties().xds().cluster_name()? else {
             return Ok(Flow::Continue);
         };
-        match self.circuit(cluster)?.admit()? {
+        match self.circuit(cluster.into())?.admit()? {
             Ok(permit) => {
                 let _ = request.state().set(permit);
                 Ok(Flow::Continue)
@@ -75,7 +75,7 @@ impl HttpFilter for CircuitBreaker {
     async fn response(&self, response: &mut Response<'_, Self::State>) -> Result<Flow> {
         let (status, properties) = (response.status()?, response.properties());
         if let Some(permit) = response.state().get() {
-            permit.answered(status, || properties.response_code_details())?;
+            permit.answered(status, || Ok(properties.response().code_details()?.map(Vec::from)))?;
         }
         Ok(Flow::Continue)
     }

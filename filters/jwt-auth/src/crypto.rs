@@ -17,7 +17,7 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use std::borrow::Cow;
-use tollgate::signature::Hash;
+use tollgate::host::signature::{Hash, PublicKey};
 
 /// Asks the host first. Verifies only: it signs nothing and makes no thumbprints.
 static HOST_FIRST: CryptoProvider = CryptoProvider {
@@ -63,7 +63,7 @@ pub fn verify_by_host(
         }
         _ => return None,
     };
-    tollgate::signature::verify(hash, &key_info, &signature, message).ok()
+    tollgate::host::signature::verify(hash, PublicKey::Der(&key_info), &signature, message).ok()
 }
 
 /// A verifier of one signature.

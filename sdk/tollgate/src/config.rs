@@ -61,7 +61,6 @@ mod environment;
 mod error;
 mod names;
 mod percent;
-mod protobuf;
 #[cfg(not(target_arch = "wasm32"))]
 mod reference;
 mod source;
@@ -84,7 +83,7 @@ pub use whole::{AtLeastOne, HttpStatus, Whole};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::json;
+use crate::{json, protobuf};
 
 /// The deepest nesting of a configuration.
 const MAX_DEPTH: usize = 64;
@@ -103,7 +102,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ConfigError> {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ConfigError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     json::parse(bytes, MAX_DEPTH)
-        .or_else(|error| protobuf::object(bytes).ok_or(error))
+        .or_else(|error| protobuf::object(bytes).map_err(|_| error))
         .map_err(ConfigError::from)
 }
 

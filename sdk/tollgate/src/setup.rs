@@ -82,8 +82,8 @@ impl Setup {
     /// that is in a chain several times, the second one is `<name>_2`.
     #[must_use]
     pub fn plugin_name(&self) -> String {
-        let name = Properties.bytes(&["plugin_name"]).ok().flatten();
-        let name = metrics::segment(&String::from_utf8_lossy(&name.unwrap_or_default()));
+        let name = Properties.plugin_name().ok().flatten().unwrap_or_default();
+        let name = metrics::segment(&name.to_string_lossy());
         let name = if name.is_empty() { "unnamed".to_owned() } else { name };
         match self.repetition {
             Some(repetition) => format!("{name}_{repetition}"),

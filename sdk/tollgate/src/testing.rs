@@ -13,6 +13,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct TestHost {
     pub(crate) now: Cell<u64>,
+    pub(crate) has_no_clock: Cell<bool>,
     pub(crate) tick_period: Cell<u32>,
     /// When the next tick comes, on the same clock as `now`.
     pub(crate) tick_due: Cell<u64>,
@@ -50,7 +51,8 @@ impl TestHost {
     }
 
     pub(crate) fn start_tick(&self) {
-        self.tick_due.set(self.now.get() + u64::from(self.tick_period.get()) * 1_000_000);
+        let period = u64::from(self.tick_period.get()) * 1_000_000;
+        self.tick_due.set(self.now.get().saturating_add(period));
     }
 
     pub(crate) fn metric_named(&self, name: &str) -> u64 {
@@ -79,6 +81,9 @@ impl Host for TestHost {
     }
 
     fn monotonic_nanoseconds(&self) -> Result<u64> {
+        if self.has_no_clock.get() {
+            return Err(HostError::new("clock_time_get", Status::Unimplemented));
+        }
         Ok(self.now.get())
     }
 

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::tls;
+use crate::certificates::{Authority, Identity};
+
 /// A member of every access log entry, by which it is told from the rest of the log.
 pub(super) const ACCESS_LOG_MARK: &str = "\"tollgate_access_log\"";
 
@@ -71,13 +74,26 @@ pub struct Listener {
     filters: Vec<Value>,
     routes: Vec<Value>,
     manager: Vec<Value>,
+    listener: Vec<Value>,
+    virtual_host: Vec<Value>,
+    log_fields: Value,
+    transport_socket: Option<Value>,
 }
 
 impl Listener {
     /// A listener without filters and routes; everything is answered with 404.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), filters: Vec::new(), routes: Vec::new(), manager: Vec::new() }
+        Self {
+            name: name.into(),
+            filters: Vec::new(),
+            routes: Vec::new(),
+            manager: Vec::new(),
+            listener: Vec::new(),
+            virtual_host: Vec::new(),
+            log_fields: json!({}),
+            transport_socket: None,
+        }
     }
 
     /// Adds an HTTP filter behind those already added.
@@ -101,28 +117,70 @@ impl Listener {
         self
     }
 
+    /// Sets further members of the listener itself, such as `traffic_direction`.
+    #[must_use]
+    pub fn with_listener(mut self, extra: Value) -> Self {
+        self.listener.push(extra);
+        self
+    }
+
+    /// Sets further members of the virtual host.
+    #[must_use]
+    pub fn with_virtual_host(mut self, extra: Value) -> Self {
+        self.virtual_host.push(extra);
+        self
+    }
+
+    /// Gives the listener metadata in a namespace.
+    #[must_use]
+    pub fn metadata(self, namespace: &str, value: Value) -> Self {
+        self.with_listener(metadata(namespace, value))
+    }
+
+    /// Accepts TLS only: shows a certificate, and asks clients for one of an authority; lets in also who
+    /// has none.
+    #[must_use]
+    pub fn tls(mut self, identity: &Identity, clients: &Authority) -> Self {
+        self.transport_socket = Some(tls::downstream(identity, clients));
+        self
+    }
+
+    /// Adds a member to each entry of the access log, in Envoy's format strings.
+    #[must_use]
+    pub fn log_field(mut self, name: &str, format: &str) -> Self {
+        merge(&mut self.log_fields, json!({ name: format }));
+        self
+    }
+
     fn build(self) -> Value {
         let mut filters = self.filters;
         filters.push(native_filter("envoy.filters.http.router", ROUTER, json!({})));
+        let mut virtual_host =
+            json!({ "name": self.name, "domains": ["*"], "routes": self.routes });
+        self.virtual_host.into_iter().for_each(|extra| merge(&mut virtual_host, extra));
         let mut manager = json!({
             "@type": CONNECTION_MANAGER,
             "stat_prefix": self.name,
             "max_request_headers_kb": 96,
             "common_http_protocol_options": { "max_headers_count": 1000 },
-            "access_log": [access_log()],
+            "access_log": [access_log(self.log_fields)],
             "http_filters": filters,
-            "route_config": { "name": self.name, "virtual_hosts": [
-                { "name": self.name, "domains": ["*"], "routes": self.routes },
-            ] },
+            "route_config": { "name": self.name, "virtual_hosts": [virtual_host] },
         });
         self.manager.into_iter().for_each(|extra| merge(&mut manager, extra));
-        json!({
+        let mut chain = json!({ "name": self.name, "filters": [
+            { "name": "envoy.filters.network.http_connection_manager", "typed_config": manager },
+        ] });
+        if let Some(socket) = self.transport_socket {
+            merge(&mut chain, json!({ "transport_socket": socket }));
+        }
+        let mut listener = json!({
             "name": self.name,
             "address": socket_address(free_port_of_loopback()),
-            "filter_chains": [{ "filters": [
-                { "name": "envoy.filters.network.http_connection_manager", "typed_config": manager },
-            ] }],
-        })
+            "filter_chains": [chain],
+        });
+        self.listener.into_iter().for_each(|extra| merge(&mut listener, extra));
+        listener
     }
 }
 
@@ -166,6 +224,18 @@ impl Route {
         self.with(json!({ "direct_response": { "status": status, "body": body } }))
     }
 
+    /// Gives the route a name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.with(json!({ "name": name }))
+    }
+
+    /// Gives the route metadata in a namespace.
+    #[must_use]
+    pub fn metadata(self, namespace: &str, value: Value) -> Self {
+        self.with(metadata(namespace, value))
+    }
+
     /// Sets further members of the route.
     #[must_use]
     pub fn with(mut self, extra: Value) -> Self {
@@ -203,6 +273,33 @@ impl Cluster {
         } }))
     }
 
+    /// Gives the cluster metadata in a namespace.
+    #[must_use]
+    pub fn metadata(self, namespace: &str, value: Value) -> Self {
+        self.with(metadata(namespace, value))
+    }
+
+    /// Speaks TLS to the host: asks for `name` (SNI), wants a certificate of an authority, and shows its
+    /// own if it is asked.
+    #[must_use]
+    pub fn tls(self, name: &str, servers: &Authority, identity: Option<&Identity>) -> Self {
+        self.with(json!({ "transport_socket": tls::upstream(name, servers, identity) }))
+    }
+
+    /// Sets further members of the host.
+    #[must_use]
+    pub fn with_host(mut self, extra: Value) -> Self {
+        merge(&mut self.0["load_assignment"]["endpoints"][0]["lb_endpoints"][0], extra);
+        self
+    }
+
+    /// Sets further members of the host's locality, such as `locality`.
+    #[must_use]
+    pub fn with_endpoints(mut self, extra: Value) -> Self {
+        merge(&mut self.0["load_assignment"]["endpoints"][0], extra);
+        self
+    }
+
     /// Sets further members of the cluster.
     #[must_use]
     pub fn with(mut self, extra: Value) -> Self {
@@ -211,7 +308,7 @@ impl Cluster {
     }
 }
 
-/// One of Envoy's own HTTP filters: its name, the full name of its configuration message, and that.
+/// One of Envoy's own filters: its name, the full name of its configuration message, and that.
 #[must_use]
 pub fn native_filter(name: &str, message: &str, mut config: Value) -> Value {
     merge(&mut config, json!({ "@type": format!("type.googleapis.com/{message}") }));
@@ -226,19 +323,25 @@ const HTTP_PROTOCOL_OPTIONS: &str =
 const STDERR_ACCESS_LOG: &str =
     "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog";
 
-fn access_log() -> Value {
+fn access_log(more_fields: Value) -> Value {
+    let mut fields = json!({
+        "log": "tollgate_access_log",
+        "method": "%REQ(:METHOD)%",
+        "path": "%REQ(:PATH)%",
+        "status": "%RESPONSE_CODE%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "flags": "%RESPONSE_FLAGS%",
+        "upstream": "%UPSTREAM_CLUSTER%",
+    });
+    merge(&mut fields, more_fields);
     json!({
         "name": "envoy.access_loggers.stderr",
-        "typed_config": { "@type": STDERR_ACCESS_LOG, "log_format": { "json_format": {
-            "log": "tollgate_access_log",
-            "method": "%REQ(:METHOD)%",
-            "path": "%REQ(:PATH)%",
-            "status": "%RESPONSE_CODE%",
-            "details": "%RESPONSE_CODE_DETAILS%",
-            "flags": "%RESPONSE_FLAGS%",
-            "upstream": "%UPSTREAM_CLUSTER%",
-        } } },
+        "typed_config": { "@type": STDERR_ACCESS_LOG, "log_format": { "json_format": fields } },
     })
+}
+
+fn metadata(namespace: &str, value: Value) -> Value {
+    json!({ "metadata": { "filter_metadata": { namespace: value } } })
 }
 
 fn free_port_of_loopback() -> SocketAddr {

@@ -4,6 +4,7 @@ pub mod binary;
 mod config;
 mod process;
 mod stats;
+mod tls;
 mod wasm;
 
 pub use binary::Binary;

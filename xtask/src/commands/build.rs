@@ -1,10 +1,10 @@
-//! `cargo xtask build`: the filters as modules in `dist/`.
+//! `cargo xtask build`: the filters as modules in `dist/`; the probes of the tests in the target folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tollgate_e2e::modules::{self, FILTERS, Filter, SUITE};
+use tollgate_e2e::modules::{self, FILTERS, Filter, Probe, SUITE};
 use tollgate_e2e::target_dir;
 
 use crate::cargo::{self, WASM_TARGET, cargo};
@@ -12,67 +12,91 @@ use crate::optimize;
 use crate::prune::prune;
 use crate::ui;
 
-/// A module, before and after what is done to it.
-struct Built {
-    filter: &'static Filter,
-    compiled: usize,
-    finished: usize,
+/// A package and where its module goes.
+pub(crate) struct Target {
+    pub(crate) package: String,
+    pub(crate) module: PathBuf,
+}
+
+/// How large a module is, before and after what is done to it, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) compiled: usize,
+    pub(crate) finished: usize,
 }
 
 /// Builds all filters and prints the sizes of their modules.
 pub(crate) fn run() -> Result<()> {
-    cargo::ensure_wasm_target()?;
-    compile()?;
-    let built: Vec<_> = modules::all().map(install).collect::<Result<_>>()?;
-    print_sizes(&built);
+    let mut sizes = build(&FILTERS.map(|filter| Target::from(&filter)))?;
+    // By itself: cargo would else build the filters once for both, with the entry points that the
+    // modules of their own need, and a module has one.
+    sizes.extend(build(&[Target::from(&SUITE)])?);
+    print_sizes(modules::all().zip(sizes));
     Ok(())
 }
 
-/// Compiles the filters, and by itself the one that builds on them: cargo would else build them once
-/// for both, with the entry points that the modules of their own need, and a module has one.
-fn compile() -> Result<()> {
-    compile_together(&FILTERS)?;
-    compile_together(&[SUITE])
+/// Builds the modules that only tests use. By themselves: a feature of a crate that only a probe wants
+/// must not get into a filter.
+pub(crate) fn probes() -> Result<()> {
+    let probes: Vec<_> = Probe::all()?.iter().map(Target::from).collect();
+    build(&probes).map(drop)
 }
 
-fn compile_together(filters: &[Filter]) -> Result<()> {
+/// Compiles packages together, and installs the module of each.
+pub(crate) fn build(targets: &[Target]) -> Result<Vec<Size>> {
+    cargo::ensure_wasm_target()?;
     let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for filter in filters {
-        command.args(["--package", &filter.package()]);
+    for target in targets {
+        command.args(["--package", &target.package]);
     }
-    cargo::run(&mut command).context("the filters do not compile")
+    cargo::run(&mut command).context("the modules do not compile")?;
+    targets.iter().map(Target::install).collect()
 }
 
-/// Puts a module in `dist/` in one step: an Envoy that loads it meanwhile sees a whole one.
-fn install(filter: &'static Filter) -> Result<Built> {
-    let built = target_dir()
-        .join(WASM_TARGET)
-        .join("release")
-        .join(format!("{}.wasm", filter.package().replace('-', "_")));
-    let module = filter.module();
-    let staged = module.with_extension(format!("wasm.{}", std::process::id()));
-    let dist = module.parent().unwrap_or(Path::new("."));
-    let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let pruned = prune(&wasm).with_context(|| format!("cannot prune {}", built.display()))?;
-    let finished = optimize::optimize(pruned)?;
-    fs::create_dir_all(dist)
-        .and_then(|()| fs::write(&staged, &finished))
-        .and_then(|()| fs::rename(&staged, &module))
-        .with_context(|| format!("cannot write {}", module.display()))?;
-    Ok(Built { filter, compiled: wasm.len(), finished: finished.len() })
+impl Target {
+    /// Puts a module in its place in one step: an Envoy that loads it meanwhile sees a whole one.
+    fn install(&self) -> Result<Size> {
+        let Self { package, module } = self;
+        let built = target_dir()
+            .join(WASM_TARGET)
+            .join("release")
+            .join(format!("{}.wasm", package.replace('-', "_")));
+        let staged = module.with_extension(format!("wasm.{}", std::process::id()));
+        let folder = module.parent().unwrap_or(Path::new("."));
+        let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+        let pruned = prune(&wasm).with_context(|| format!("cannot prune {}", built.display()))?;
+        let finished = optimize::optimize(pruned)?;
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&staged, &finished))
+            .and_then(|()| fs::rename(&staged, module))
+            .with_context(|| format!("cannot write {}", module.display()))?;
+        Ok(Size { compiled: wasm.len(), finished: finished.len() })
+    }
 }
 
-fn print_sizes(built: &[Built]) {
+impl From<&Filter> for Target {
+    fn from(filter: &Filter) -> Self {
+        Self { package: filter.package(), module: filter.module() }
+    }
+}
+
+impl From<&Probe> for Target {
+    fn from(probe: &Probe) -> Self {
+        Self { package: probe.package(), module: probe.module() }
+    }
+}
+
+fn print_sizes(sizes: impl Iterator<Item = (&'static Filter, Size)>) {
     println!("{}", ui::title("module                    compiled  finished    budget"));
-    for Built { filter, compiled, finished } in built {
+    for (filter, Size { compiled, finished }) in sizes {
         let kib = |bytes: usize| (bytes as u64).div_ceil(1024);
-        let fits = kib(*finished) <= filter.budget_kib;
+        let fits = kib(finished) <= filter.budget_kib;
         let mark = if fits { ui::good(ui::TICK) } else { ui::bad(ui::CROSS) };
         let module = format!("dist/{}.wasm", filter.name);
         println!(
             "{module:<25} {:>4} KiB  {:>4} KiB  {:>4} KiB {mark}",
-            kib(*compiled),
-            kib(*finished),
+            kib(compiled),
+            kib(finished),
             filter.budget_kib
         );
     }

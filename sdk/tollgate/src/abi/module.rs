@@ -92,6 +92,12 @@ mod imports {
             data: *mut *mut u8,
             size: *mut usize,
         ) -> u32;
+        pub(super) fn proxy_set_property(
+            path: *const u8,
+            path_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
         pub(super) fn proxy_get_shared_data(
             key: *const u8,
             key_size: usize,
@@ -369,6 +375,12 @@ pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>> {
     optional(bytes("proxy_get_property", |data, size| unsafe {
         imports::proxy_get_property(path.as_ptr(), path.len(), data, size)
     }))
+}
+
+pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Result<()> {
+    check("proxy_set_property", unsafe {
+        imports::proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len())
+    })
 }
 
 pub(crate) fn shared_data(key: &str) -> Result<Option<Versioned>> {

@@ -74,6 +74,9 @@ pub trait Host {
     fn property(&self, _path: &[u8]) -> Result<Option<Vec<u8>>> {
         unimplemented("proxy_get_property")
     }
+    fn set_property(&self, _path: &[u8], _value: &[u8]) -> Result<()> {
+        unimplemented("proxy_set_property")
+    }
     fn shared_data(&self, _key: &str) -> Result<Option<Versioned>> {
         unimplemented("proxy_get_shared_data")
     }
@@ -159,6 +162,7 @@ pub(crate) mod calls {
         add_header(kind: MapKind, name: &str, value: &[u8]) -> (), "proxy_add_header_map_value";
         remove_header(kind: MapKind, name: &str) -> (), "proxy_remove_header_map_value";
         property(path: &[u8]) -> Option<Vec<u8>>, "proxy_get_property";
+        set_property(path: &[u8], value: &[u8]) -> (), "proxy_set_property";
         shared_data(key: &str) -> Option<Versioned>, "proxy_get_shared_data";
         set_shared_data(key: &str, value: &[u8], cas: u32) -> (), "proxy_set_shared_data";
         continue_stream(kind: StreamKind) -> (), "proxy_continue_stream";

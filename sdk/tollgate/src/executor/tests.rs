@@ -336,3 +336,24 @@ fn a_timeout_gives_up_at_its_limit_and_drops_the_future() {
     assert_eq!(Rc::strong_count(&held), 1);
     assert_eq!(host.tick_period.get(), 0);
 }
+
+/// A loop that sleeps must leave the worker to others, whatever the host's clock does.
+#[test]
+fn sleeping_again_and_again_without_a_clock_does_not_hang_the_worker() {
+    for now in [u64::MAX, 0] {
+        let host = TestHost::install();
+        host.now.set(now);
+        host.has_no_clock.set(now == 0);
+        let rounds = Rc::new(Cell::new(0));
+        let inside = Rc::clone(&rounds);
+        let (task, _) = start(5, async move {
+            loop {
+                sleep(1_000).await;
+                inside.set(inside.get() + 1);
+            }
+        });
+        tick(ROOT);
+        assert!((1..10_000).contains(&rounds.get()), "{}", rounds.get());
+        cancel(task.unwrap());
+    }
+}

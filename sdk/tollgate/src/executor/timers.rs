@@ -120,7 +120,7 @@ fn milliseconds(count: u32) -> Duration {
 /// Waits. Never shorter than asked, and late by little more than the millisecond of the host's tick.
 ///
 /// A request that waits stays with its filter and costs nothing meanwhile; when its stream ends, so
-/// does the sleep. A host without a clock cannot wait: then the sleep is over at once.
+/// does the sleep. A host without a clock cannot wait: then the sleep is over soon.
 ///
 /// ```
 /// # async fn example() {
@@ -129,7 +129,7 @@ fn milliseconds(count: u32) -> Duration {
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let deadline = Instant::now().ok().map(|now| now.after(duration));
-    Sleep { root: current().root, deadline, timer: None }
+    Sleep { root: current().root, deadline, timer: None, yields: !duration.is_zero() }
 }
 
 /// A future that is ready at a moment, never earlier; see [`sleep`].
@@ -139,6 +139,9 @@ pub struct Sleep {
     root: u32,
     deadline: Option<Instant>,
     timer: Option<u64>,
+    /// It has not made room for others yet. Whoever sleeps again and again must do so, also on a host
+    /// whose clock fails or stands still.
+    yields: bool,
 }
 
 impl Sleep {
@@ -170,13 +173,21 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else { return Poll::Ready(()) };
-        if Instant::now().map_or(true, |now| now >= deadline) {
-            self.remove_timer();
-            return Poll::Ready(());
+        let yields = std::mem::take(&mut self.yields);
+        match self.deadline {
+            Some(deadline) if Instant::now().is_ok_and(|now| now < deadline) => {
+                self.set_timer(deadline, context.waker());
+                Poll::Pending
+            }
+            _ if yields => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => {
+                self.remove_timer();
+                Poll::Ready(())
+            }
         }
-        self.set_timer(deadline, context.waker());
-        Poll::Pending
     }
 }
 

@@ -182,12 +182,14 @@ impl Inner {
         .detach();
     }
 
-    /// Says whether it has to be done again.
+    /// Says whether it has to be done again. If the host fails it is not, but before the next place is
+    /// taken.
     async fn confirm_later(&self) -> bool {
         sleep(BEAT).await;
         let confirmed = self.confirm_held().and_then(|()| self.bury_failed());
         if let Err(error) = confirmed {
             crate::warn!("tollgate: cannot confirm the places of {}: {error}", self.name);
+            return false;
         }
         self.held.get() != 0 || self.taken().is_ok_and(|taken| taken != 0)
     }
@@ -280,8 +282,8 @@ impl Inner {
 
 /// Shared data is by `vm_id`, and metrics are not: so what goes with it is named by it.
 fn vm_id() -> String {
-    let id = Properties.bytes(&["plugin_vm_id"]).ok().flatten().unwrap_or_default();
-    metrics::segment(&String::from_utf8_lossy(&id))
+    let id = Properties.plugin_vm_id().ok().flatten().unwrap_or_default();
+    metrics::segment(&id.to_string_lossy())
 }
 
 impl fmt::Debug for SharedGauge {

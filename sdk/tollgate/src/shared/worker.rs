@@ -1,11 +1,12 @@
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
 thread_local! {
-    static VALUES: RefCell<HashMap<(TypeId, String), Rc<dyn Any>>> = RefCell::default();
+    static VALUES: RefCell<BTreeMap<(TypeId, String), Rc<dyn Any>>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 /// A value that all configurations of a filter in one worker share, by name; it survives a new

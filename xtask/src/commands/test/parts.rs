@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::modules;
+use tollgate_e2e::modules::{self, Probe};
 
 use super::counts::{Counts, failed_test};
 use crate::cargo::{self, WASM_TARGET, cargo, shown};
@@ -107,20 +107,21 @@ fn lint(outcome: &mut Outcome) -> Result<()> {
     cargo::ensure_wasm_target()?;
     outcome.check(cargo(&["fmt", "--all", "--check"]));
     outcome.check(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    outcome.check(clippy_for_wasm());
+    outcome.check(clippy_for_wasm()?);
     let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     outcome.check(doc);
     Ok(())
 }
 
-fn clippy_for_wasm() -> Command {
+fn clippy_for_wasm() -> Result<Command> {
     let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", "tollgate"]);
-    for filter in modules::all() {
-        clippy.args(["--package", &filter.package()]);
+    let filters = modules::all().map(|filter| filter.package());
+    for package in filters.chain(Probe::all()?.iter().map(Probe::package)) {
+        clippy.args(["--package", &package]);
     }
     clippy.args(["--", "-D", "warnings"]);
-    clippy
+    Ok(clippy)
 }
 
 fn unit(outcome: &mut Outcome) -> Result<()> {
@@ -137,6 +138,7 @@ fn envoy(outcome: &mut Outcome) -> Result<()> {
     };
     println!("{found}");
     build::run()?;
+    build::probes()?;
     let mut tests = cargo(&["test", "--package", "tollgate-e2e", "--no-fail-fast"]);
     // They run in another folder, and shall not look again.
     tests.env(binary::VARIABLE, found.path);
