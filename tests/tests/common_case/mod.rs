@@ -1,5 +1,6 @@
 //! The common case of each filter, on its module alone: a configuration, and a request that the
 //! filter has to do something about.
+#![allow(dead_code, reason = "each test that has this module uses a part of it")]
 
 mod signatures;
 
@@ -10,22 +11,22 @@ use tollgate_testkit::abi::{BufferKind, CONTINUE, MapKind, StreamKind};
 use tollgate_testkit::{HeaderMap, Instance, LocalResponse, Module, SimulatedHost, Trap};
 
 /// The context of the plugin. Streams have higher numbers.
-pub const ROOT: u32 = 1;
+pub(crate) const ROOT: u32 = 1;
 
 /// A VM of a filter in a simulated proxy.
-pub type Vm = Instance<SimulatedHost>;
+pub(crate) type Vm = Instance<SimulatedHost>;
 
 /// What a filter usually gets to do.
 #[derive(Clone, Debug)]
-pub struct CommonCase {
+pub(crate) struct CommonCase {
     /// The filter, as in `dist/<filter>.wasm`.
-    pub filter: &'static str,
+    pub(crate) filter: &'static str,
     /// The case, in words.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The plugin's configuration.
-    pub configuration: Value,
+    pub(crate) configuration: Value,
     /// Whether a request that the filter fails on passes, else it is refused.
-    pub fails_open: bool,
+    pub(crate) fails_open: bool,
     /// A header that the request has beside those that every request has.
     request_header: (&'static str, String),
     /// A header that the upstream sees because of the filter.
@@ -33,7 +34,7 @@ pub struct CommonCase {
 }
 
 /// One case for each filter; a module in `dist/` without one is found by a test.
-pub fn all() -> [CommonCase; 4] {
+pub(crate) fn all() -> [CommonCase; 4] {
     [jwt_auth(), canary(), fault(), circuit_breaker()]
 }
 
@@ -117,24 +118,24 @@ fn circuit_breaker() -> CommonCase {
 
 impl CommonCase {
     /// The filter's module.
-    pub fn module(&self) -> Result<Module> {
+    pub(crate) fn module(&self) -> Result<Module> {
         Ok(Module::load(modules::path(self.filter)?)?)
     }
 
     /// A VM with a configured plugin.
-    pub fn start(&self, module: &Module) -> Result<Vm> {
+    pub(crate) fn start(&self, module: &Module) -> Result<Vm> {
         let mut vm = self.instantiate(module)?;
         ensure!(self.configure(&mut vm)?, "{} refuses {}", self.filter, self.configuration);
         Ok(vm)
     }
 
     /// A VM without a plugin.
-    pub fn instantiate(&self, module: &Module) -> Result<Vm, Trap> {
+    pub(crate) fn instantiate(&self, module: &Module) -> Result<Vm, Trap> {
         module.instantiate(self.host())
     }
 
     /// Creates the plugin; whether the module accepts the configuration.
-    pub fn configure(&self, vm: &mut Vm) -> Result<bool, Trap> {
+    pub(crate) fn configure(&self, vm: &mut Vm) -> Result<bool, Trap> {
         vm.on_context_create(ROOT, 0)?;
         let size = u32::try_from(self.configuration.to_string().len()).expect("it is short");
         Ok(vm.on_vm_start(ROOT, 0)? && vm.on_configure(ROOT, size)?)
@@ -152,7 +153,7 @@ impl CommonCase {
     }
 
     /// The headers of the request, those of a browser.
-    pub fn request_headers(&self) -> HeaderMap {
+    pub(crate) fn request_headers(&self) -> HeaderMap {
         let (name, value) = &self.request_header;
         let mut headers = HeaderMap::from([
             (":authority", "shop.example.com"),
@@ -171,7 +172,7 @@ impl CommonCase {
     }
 
     /// Puts the headers of a request and of its response where the module finds them.
-    pub fn prepare(&self, host: &mut SimulatedHost, stream: u32) {
+    pub(crate) fn prepare(&self, host: &mut SimulatedHost, stream: u32) {
         host.set_headers(stream, MapKind::RequestHeaders, self.request_headers());
         let response = HeaderMap::from([(":status", "200"), ("content-type", "text/html")]);
         host.set_headers(stream, MapKind::ResponseHeaders, response);
@@ -180,7 +181,7 @@ impl CommonCase {
     }
 
     /// One whole request, from the first callback of its stream to the last.
-    pub fn request(&self, vm: &mut Vm, stream: u32) -> Result<Outcome, Trap> {
+    pub(crate) fn request(&self, vm: &mut Vm, stream: u32) -> Result<Outcome, Trap> {
         self.prepare(vm.host_mut(), stream);
         vm.on_context_create(stream, ROOT)?;
         let action = vm.on_request_headers(stream, 11, true)?;
@@ -195,7 +196,7 @@ impl CommonCase {
     }
 
     /// Whether a request had the outcome that the filter is there for.
-    pub fn is_served(&self, outcome: &Outcome) -> bool {
+    pub(crate) fn is_served(&self, outcome: &Outcome) -> bool {
         let is_right = |(name, value): (&str, &str)| {
             outcome.upstream_headers.get(name) == Some(value.as_bytes())
         };
@@ -203,14 +204,14 @@ impl CommonCase {
     }
 
     /// Whether a request had the outcome that the filter's failure policy wants.
-    pub fn is_failed_by_policy(&self, outcome: &Outcome) -> bool {
+    pub(crate) fn is_failed_by_policy(&self, outcome: &Outcome) -> bool {
         outcome.is_refused() || (self.fails_open && outcome.passes())
     }
 }
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     action: u32,
     upstream_headers: HeaderMap,
     local_response: Option<LocalResponse>,
@@ -219,7 +220,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome of a stream so far, whose last callback answered `action`.
-    pub fn of(vm: &Vm, stream: u32, action: u32) -> Self {
+    pub(crate) fn of(vm: &Vm, stream: u32, action: u32) -> Self {
         let host = vm.host();
         let mut responses = host.local_responses().iter().rev();
         let response = responses.find(|(it, _)| *it == stream);
@@ -232,12 +233,12 @@ impl Outcome {
     }
 
     /// Whether the request goes on to the upstream.
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         self.action == CONTINUE && self.local_response.is_none() && !self.is_reset
     }
 
     /// Whether the client gets an answer that is no success, or a reset.
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         let status = self.local_response.as_ref().map(|response| response.status);
         self.is_reset || status.is_some_and(|status| status >= 400)
     }

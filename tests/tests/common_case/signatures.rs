@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tollgate_testkit::simulated::SignatureCheck;
 
 /// Whether a signature over a SHA-256 hash is right; RSA with PKCS#1 v1.5, or P-256.
-pub fn verify(check: &SignatureCheck) -> bool {
+pub(super) fn verify(check: &SignatureCheck) -> bool {
     if check.hash_function != "sha256" {
         return false;
     }
