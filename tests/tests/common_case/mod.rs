@@ -28,7 +28,9 @@ pub(crate) struct CommonCase {
     /// Whether a request that the filter fails on passes, else it is refused.
     pub(crate) fails_open: bool,
     /// A header that the request has beside those that every request has.
-    request_header: (&'static str, String),
+    pub(crate) request_header: (&'static str, String),
+    /// Further ones.
+    pub(crate) more_request_headers: Vec<(&'static str, &'static str)>,
     /// A header that the upstream sees because of the filter.
     upstream_header: Option<(&'static str, &'static str)>,
 }
@@ -56,6 +58,7 @@ fn jwt_auth() -> CommonCase {
         }),
         fails_open: false,
         request_header: ("authorization", format!("Bearer {token}")),
+        more_request_headers: Vec::new(),
         upstream_header: Some(("x-user", "7d3f8a52-64c1-4e0b-9a58-1f0c8f0e2b11")),
     }
 }
@@ -83,6 +86,7 @@ fn canary() -> CommonCase {
         }),
         fails_open: true,
         request_header: ("cookie", "theme=dark; uid=4711; featureflag=on".into()),
+        more_request_headers: Vec::new(),
         upstream_header: Some(("x-variant", "v2")),
     }
 }
@@ -98,6 +102,7 @@ fn fault() -> CommonCase {
         }),
         fails_open: true,
         request_header: ("accept-language", "en".into()),
+        more_request_headers: Vec::new(),
         upstream_header: None,
     }
 }
@@ -112,6 +117,7 @@ fn circuit_breaker() -> CommonCase {
         }),
         fails_open: true,
         request_header: ("accept-language", "en".into()),
+        more_request_headers: Vec::new(),
         upstream_header: None,
     }
 }
@@ -168,6 +174,7 @@ impl CommonCase {
             ("x-request-id", "2b4c6f0e-6f4e-4bb4-9d0c-5d0f1c2a3b4c"),
         ]);
         headers.add(name, value);
+        headers.extend(self.more_request_headers.iter().copied());
         headers
     }
 
@@ -213,7 +220,8 @@ impl CommonCase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     action: u32,
-    upstream_headers: HeaderMap,
+    /// The headers of the request, with the filter's changes.
+    pub(crate) upstream_headers: HeaderMap,
     local_response: Option<LocalResponse>,
     is_reset: bool,
 }

@@ -8,6 +8,9 @@ use crate::headers::HeaderMap;
 use crate::host::Host;
 use wasmi::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
+/// So much of what a module says before it dies is kept.
+const MAX_LAST_WORDS: usize = 4096;
+
 /// As much memory as Envoy lets a module have (proxy-wasm-cpp-host, `limits.h`).
 const MAX_MEMORY_BYTES: usize = 1 << 30;
 
@@ -33,7 +36,7 @@ pub(super) struct State<H> {
     pub(super) costs: Costs,
     /// The callback that runs, or ran last.
     pub(super) callback: &'static str,
-    /// The line of an error, logged last in this callback.
+    /// The errors logged in this callback, a line each.
     pub(super) last_words: Vec<u8>,
     /// What may be called now; `None` is everything.
     pub(super) allowed: Option<&'static [&'static str]>,
@@ -112,8 +115,9 @@ impl<'a, H: Host> HostCall<'a, H> {
 
     pub(super) fn log(&mut self, level: LogLevel, message: &[u8]) -> Outcome {
         let state = self.caller.data_mut();
-        if level >= LogLevel::Error {
-            state.last_words = message.to_vec();
+        if level >= LogLevel::Error && state.last_words.len() < MAX_LAST_WORDS {
+            state.last_words.extend_from_slice(message);
+            state.last_words.push(b'\n');
         }
         Ok(state.host.log(level, message)?)
     }

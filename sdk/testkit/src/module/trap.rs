@@ -47,8 +47,8 @@ impl Trap {
         &self.cause
     }
 
-    /// What the module logged last in this callback, at the level of errors or above: in Rust the
-    /// message of a panic. Empty if there was nothing.
+    /// The lines that the module logged in this callback at the level of errors or above: in Rust
+    /// among them the message of a panic. Empty if there was nothing.
     #[must_use]
     pub fn last_words(&self) -> &str {
         &self.last_words
