@@ -4,6 +4,8 @@
 
 mod signatures;
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use tollgate_e2e::modules;
@@ -35,9 +37,16 @@ pub(crate) struct CommonCase {
     upstream_header: Option<(&'static str, &'static str)>,
 }
 
-/// One case for each filter; a module in `dist/` without one is found by a test.
+/// One case for each filter; a filter without one is found by the test of the costs.
 pub(crate) fn all() -> [CommonCase; 4] {
     [jwt_auth(), canary(), fault(), circuit_breaker()]
+}
+
+/// Not so common: a delay of ten milliseconds, which takes timers.
+pub(crate) fn delay() -> CommonCase {
+    let always = json!({ "numerator": 100 });
+    let configuration = json!({ "delay": { "fixed_delay": "0.01s", "percentage": always } });
+    CommonCase { name: "delayed", configuration, ..fault() }
 }
 
 fn jwt_auth() -> CommonCase {
@@ -187,12 +196,21 @@ impl CommonCase {
         host.set_body(stream, BufferKind::ResponseBody, "response");
     }
 
-    /// One whole request, from the first callback of its stream to the last.
+    /// One whole request, from the first callback of its stream to the last. While it is paused, time
+    /// passes, up to twenty milliseconds.
     pub(crate) fn request(&self, vm: &mut Vm, stream: u32) -> Result<Outcome, Trap> {
         self.prepare(vm.host_mut(), stream);
         vm.on_context_create(stream, ROOT)?;
         let action = vm.on_request_headers(stream, 11, true)?;
-        let outcome = Outcome::of(vm, stream, action);
+        let mut outcome = Outcome::of(vm, stream, action);
+        for _ in 0..10 {
+            if !outcome.is_waiting() {
+                break;
+            }
+            vm.host_mut().advance(Duration::from_millis(2));
+            vm.on_tick(ROOT)?;
+            outcome = Outcome::of(vm, stream, action);
+        }
         if outcome.passes() {
             vm.on_response_headers(stream, 2, true)?;
         }
@@ -219,7 +237,8 @@ impl CommonCase {
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    action: u32,
+    /// Whether the filter let it go on, at once or later.
+    goes_on: bool,
     /// The headers of the request, with the filter's changes.
     pub(crate) upstream_headers: HeaderMap,
     local_response: Option<LocalResponse>,
@@ -227,13 +246,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a stream so far, whose last callback answered `action`.
+    /// The outcome of a stream so far, whose request headers were answered by `action`.
     pub(crate) fn of(vm: &Vm, stream: u32, action: u32) -> Self {
         let host = vm.host();
         let mut responses = host.local_responses().iter().rev();
         let response = responses.find(|(it, _)| *it == stream);
         Self {
-            action,
+            goes_on: action == CONTINUE || host.continued().contains(&(stream, StreamKind::Request)),
             upstream_headers: host.headers(stream, MapKind::RequestHeaders).clone(),
             local_response: response.map(|(_, response)| response.clone()),
             is_reset: host.closed().contains(&(stream, StreamKind::Request)),
@@ -242,7 +261,11 @@ impl Outcome {
 
     /// Whether the request goes on to the upstream.
     pub(crate) fn passes(&self) -> bool {
-        self.action == CONTINUE && self.local_response.is_none() && !self.is_reset
+        self.goes_on && self.local_response.is_none() && !self.is_reset
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.goes_on && self.local_response.is_none() && !self.is_reset
     }
 
     /// Whether the client gets an answer that is no success, or a reset.

@@ -21,7 +21,7 @@ use crate::victim::Victim;
 
 /// How many sequences each filter gets. jwt-auth takes a fifth of a second to be configured.
 fn sequences(filter: &str) -> u32 {
-    if filter == "jwt-auth" { 16 } else { 256 }
+    if filter == "jwt-auth" { 8 } else { 256 }
 }
 
 /// The streams of a sequence: few, so that they meet.

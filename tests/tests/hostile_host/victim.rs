@@ -17,9 +17,9 @@ pub(crate) struct Victim {
 }
 
 impl Victim {
-    /// One for each filter.
+    /// One for each filter, and one that delays.
     pub(crate) fn all() -> Result<Vec<Self>> {
-        common_case::all().into_iter().map(Self::new).collect()
+        common_case::all().into_iter().chain([common_case::delay()]).map(Self::new).collect()
     }
 
     /// The one of this filter.
@@ -81,7 +81,8 @@ impl Victim {
         self.alive(outcome, how)
     }
 
-    fn try_to_request(&mut self) -> Result<Outcome, Trap> {
+    /// As [`Victim::request`], and the VM may die.
+    pub(crate) fn try_to_request(&mut self) -> Result<Outcome, Trap> {
         let stream = self.new_stream();
         let outcome = self.case.request(&mut self.vm, stream)?;
         self.vm.on_tick(ROOT)?;
@@ -106,4 +107,13 @@ impl Victim {
         let filter = self.case.filter;
         assert!(is_right, "{filter}, configured: {}, after {after}: {outcome:?}", self.is_configured);
     }
+}
+
+#[test]
+fn a_victim_that_delays_holds_its_request_back() -> Result<()> {
+    let mut victim = Victim::new(common_case::delay())?;
+    let outcome = victim.request("with a flawless host");
+    assert!(victim.case.is_served(&outcome));
+    assert_eq!(victim.vm.host().continued().len(), 1);
+    Ok(())
 }
