@@ -14,6 +14,8 @@ mod host_call;
 mod imports;
 mod instance;
 mod interceptor;
+#[cfg(test)]
+mod tests;
 mod trap;
 
 pub use cost::{Cost, Costs};
@@ -69,7 +71,9 @@ impl Module {
             .map_err(|error| LoadError(format!("not a WebAssembly module: {error}")))?;
         let module = Self { module };
         if !module.exports(ABI_VERSION) {
-            return Err(LoadError(format!("no proxy-wasm module: it does not export {ABI_VERSION}")));
+            return Err(LoadError(format!(
+                "no proxy-wasm module: it does not export {ABI_VERSION}"
+            )));
         }
         module.check_imports()?;
         Ok(module)

@@ -35,7 +35,7 @@ const FIRST_MONOTONIC_TIME: Duration = Duration::from_secs(3600);
 /// use tollgate_testkit::{HeaderMap, SimulatedHost};
 ///
 /// let mut host = SimulatedHost::new();
-/// host.set_property(&["xds", "cluster_name"], "reviews");
+/// host.set_attribute(&["xds", "cluster_name"], "reviews");
 /// host.set_headers(2, MapKind::RequestHeaders, HeaderMap::from([(":path", "/")]));
 /// host.advance(Duration::from_millis(1));
 /// assert_eq!(host.headers(2, MapKind::RequestHeaders).get(":path"), Some(&b"/"[..]));
@@ -166,7 +166,7 @@ impl SimulatedHost {
 
     /// Sets an attribute, for every context: text as it is, numbers in eight bytes little-endian,
     /// messages in protobuf.
-    pub fn set_property(&mut self, path: &[&str], value: impl Into<Vec<u8>>) {
+    pub fn set_attribute(&mut self, path: &[&str], value: impl Into<Vec<u8>>) {
         self.properties.insert(path.join("\0").into_bytes(), value.into());
     }
 
@@ -191,10 +191,7 @@ impl SimulatedHost {
     }
 
     /// Offers the foreign function `verify_signature`: `verify` answers whether a signature is right.
-    pub fn set_verify_signature(
-        &mut self,
-        verify: impl FnMut(&SignatureCheck) -> bool + 'static,
-    ) {
+    pub fn set_verify_signature(&mut self, verify: impl FnMut(&SignatureCheck) -> bool + 'static) {
         self.foreign_functions.set_verify_signature(verify);
     }
 }
@@ -268,11 +265,7 @@ impl SimulatedHost {
         self.contexts.effective()
     }
 
-    fn change_headers(
-        &mut self,
-        map: MapKind,
-        change: impl FnOnce(&mut HeaderMap),
-    ) -> Result<()> {
+    fn change_headers(&mut self, map: MapKind, change: impl FnOnce(&mut HeaderMap)) -> Result<()> {
         let headers = self.headers.get_mut(&(self.contexts.effective(), map));
         headers.map(change).ok_or(Status::BAD_ARGUMENT)
     }

@@ -160,9 +160,9 @@ impl CommonCase {
     fn host(&self) -> SimulatedHost {
         let mut host = SimulatedHost::new();
         host.set_plugin_configuration(self.configuration.to_string());
-        host.set_property(&["plugin_name"], self.filter);
-        host.set_property(&["xds", "cluster_name"], "backend");
-        host.set_property(&["response", "code_details"], "via_upstream");
+        host.set_attribute(&["plugin_name"], self.filter);
+        host.set_attribute(&["xds", "cluster_name"], "backend");
+        host.set_attribute(&["response", "code_details"], "via_upstream");
         host.set_verify_signature(signatures::verify);
         host
     }
@@ -175,7 +175,10 @@ impl CommonCase {
             (":path", "/orders/42?expand=items"),
             (":method", "GET"),
             (":scheme", "https"),
-            ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            (
+                "user-agent",
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            ),
             ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
             ("accept-encoding", "gzip, deflate, br, zstd"),
             ("x-forwarded-for", "192.0.2.7"),
@@ -252,7 +255,8 @@ impl Outcome {
         let mut responses = host.local_responses().iter().rev();
         let response = responses.find(|(it, _)| *it == stream);
         Self {
-            goes_on: action == CONTINUE || host.continued().contains(&(stream, StreamKind::Request)),
+            goes_on: action == CONTINUE
+                || host.continued().contains(&(stream, StreamKind::Request)),
             upstream_headers: host.headers(stream, MapKind::RequestHeaders).clone(),
             local_response: response.map(|(_, response)| response.clone()),
             is_reset: host.closed().contains(&(stream, StreamKind::Request)),

@@ -8,6 +8,7 @@ use anyhow::Result;
 use tollgate_testkit::abi::Status;
 use tollgate_testkit::module::Interceptor;
 
+use crate::common_case::ROOT;
 use crate::still_traps;
 use crate::victim::Victim;
 
@@ -152,6 +153,21 @@ impl Interceptor for Without {
     fn call(&mut self, name: &'static str) -> Option<u32> {
         (name == self.0).then_some(Status::INTERNAL_FAILURE.code())
     }
+}
+
+#[test]
+fn a_second_configuration_that_is_refused_leaves_a_filter_that_answers() -> Result<()> {
+    for mut victim in Victim::all()? {
+        victim.vm.set_interceptor(Without("proxy_get_buffer_bytes"));
+        let accepted = victim.vm.on_configure(ROOT, 10);
+        assert!(!victim.alive(accepted, "configuring again"), "{}", victim.case.filter);
+        victim.vm.remove_interceptor();
+        let outcome = victim.request("after a second configuration");
+        let has_answer =
+            victim.case.is_served(&outcome) || victim.case.is_failed_by_policy(&outcome);
+        assert!(has_answer, "{}: {outcome:?}", victim.case.filter);
+    }
+    Ok(())
 }
 
 #[test]

@@ -225,7 +225,8 @@ fn no_sequence_of_callbacks_stops_a_vm() -> Result<()> {
             &(any::<u64>(), vec(step(), 0..100)),
             |(seed, steps)| {
                 let mut victim = victim.borrow_mut();
-                run(&mut victim, seed, &steps).map_err(|error| TestCaseError::fail(error.to_string()))
+                run(&mut victim, seed, &steps)
+                    .map_err(|error| TestCaseError::fail(error.to_string()))
             },
         );
         let filter = victim.borrow().case.filter;

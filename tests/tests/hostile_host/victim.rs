@@ -105,7 +105,11 @@ impl Victim {
             self.case.is_failed_by_policy(&outcome)
         };
         let filter = self.case.filter;
-        assert!(is_right, "{filter}, configured: {}, after {after}: {outcome:?}", self.is_configured);
+        assert!(
+            is_right,
+            "{filter}, configured: {}, after {after}: {outcome:?}",
+            self.is_configured
+        );
     }
 }
 

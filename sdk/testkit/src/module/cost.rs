@@ -9,8 +9,8 @@ use std::ops::Deref;
 /// host calls do not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Instructions, those of the allocator that the host calls included. Copying and growing memory
-    /// costs by its size; labels and `drop` are free.
+    /// Instructions, those of the allocator that the host calls included. To enter a function is one,
+    /// copying and growing memory costs by its size, labels and `drop` are free.
     pub fuel: u64,
     /// How often each host function was called, by its full name (`proxy_get_property`,
     /// `clock_time_get`).

@@ -119,6 +119,14 @@ impl<H: Host + 'static> Instance<H> {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 
+    /// Bytes of the module's memory; `None` where it has none.
+    #[must_use]
+    pub fn read_memory(&self, address: u32, size: u32) -> Option<Vec<u8>> {
+        let memory = self.store.data().memory?.data(&self.store);
+        let (start, size) = (address as usize, size as usize);
+        Some(memory.get(start..start.checked_add(size)?)?.to_vec())
+    }
+
     /// Runs a callback if the module exports it.
     pub(super) fn call<A: Answer>(
         &mut self,
