@@ -91,7 +91,10 @@ impl Victim {
 
     /// The value, if the VM did not die.
     pub(crate) fn alive<T>(&self, result: Result<T, Trap>, how: &str) -> T {
-        result.unwrap_or_else(|trap| panic!("{}, {how}: {trap}", self.case.filter))
+        result.unwrap_or_else(|trap| {
+            let spent = self.vm.costs().get(trap.callback());
+            panic!("{}, {how}: {trap}; {spent:?}", self.case.filter)
+        })
     }
 
     /// The host behaves from now on: a request must have the outcome that the filter is there for,

@@ -1,6 +1,7 @@
 //! Small modules, written for one question each.
 
 mod arguments;
+mod recorder;
 
 use super::*;
 use crate::abi::{PAUSE, Result as HostResult, Status};

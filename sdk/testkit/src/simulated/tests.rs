@@ -1,4 +1,6 @@
 use super::*;
+use crate::abi::{MetricKind, Status};
+use crate::host::{GrpcCall, GrpcStream, Host, HttpCall};
 
 const ROOT: u32 = 1;
 const STREAM: u32 = 2;
