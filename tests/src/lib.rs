@@ -10,6 +10,7 @@
 //! | [`tokens`] | signing keys, their JWKS, and tokens good and bad |
 //! | [`oracle`] | a filter of this project and Envoy's own, side by side |
 //! | [`modules`] | where the built `.wasm` files are |
+//! | [`costs`] | what a request costs each filter, as recorded |
 //! | [`wait`] | waits for a condition instead of for a time |
 //!
 //! A whole test:
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 
 pub mod certificates;
 pub mod client;
+pub mod costs;
 pub mod envoy;
 pub mod modules;
 pub mod oracle;

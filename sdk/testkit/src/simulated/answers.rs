@@ -1,0 +1,279 @@
+//! The host functions of a [`SimulatedHost`].
+
+use super::{CalloutRequest, LogLine, SimulatedHost};
+use crate::abi::{BufferKind, LogLevel, MapKind, MetricKind, Result, Status, StreamKind};
+use crate::headers::HeaderMap;
+use crate::host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
+use std::time::Duration;
+
+impl SimulatedHost {
+    fn context(&self) -> u32 {
+        self.contexts.effective()
+    }
+
+    fn change_headers(&mut self, map: MapKind, change: impl FnOnce(&mut HeaderMap)) -> Result<()> {
+        let headers = self.headers.get_mut(&(self.contexts.effective(), map));
+        headers.map(change).ok_or(Status::BAD_ARGUMENT)
+    }
+
+    fn existing_headers(&self, map: MapKind) -> Result<&HeaderMap> {
+        self.headers.get(&(self.context(), map)).ok_or(Status::BAD_ARGUMENT)
+    }
+
+    fn buffer(&self, buffer: BufferKind) -> Result<&[u8]> {
+        let body = self.bodies.get(&(self.context(), buffer));
+        match buffer {
+            BufferKind::VmConfiguration => Ok(&self.vm_configuration),
+            BufferKind::PluginConfiguration if self.contexts.callback() == "proxy_on_configure" => {
+                Ok(&self.plugin_configuration)
+            }
+            BufferKind::RequestBody | BufferKind::ResponseBody => {
+                Ok(body.map_or(&[], Vec::as_slice))
+            }
+            _ => body.map(Vec::as_slice).ok_or(Status::NOT_FOUND),
+        }
+    }
+}
+
+/// Envoy's `source/extensions/common/wasm/context.cc`, as far as a module can tell.
+impl Host for SimulatedHost {
+    fn context_created(&mut self, context: u32, parent: u32) {
+        self.contexts.create(context, parent);
+    }
+
+    fn context_deleted(&mut self, context: u32) {
+        self.contexts.delete(context);
+        self.headers.retain(|(it, _), _| *it != context);
+        self.bodies.retain(|(it, _), _| *it != context);
+        self.filter_state.retain(|(it, _), _| *it != context);
+        self.tick_periods.remove(&context);
+    }
+
+    fn callback_begins(&mut self, callback: &'static str, context: u32) {
+        self.contexts.enter(callback, context);
+    }
+
+    fn callback_ends(&mut self) {
+        self.contexts.leave();
+    }
+
+    fn log(&mut self, level: LogLevel, message: &[u8]) -> Result<()> {
+        if level >= self.log_level {
+            let message = String::from_utf8_lossy(message).into_owned();
+            self.log.push(LogLine { level, message });
+        }
+        Ok(())
+    }
+
+    fn get_log_level(&mut self) -> Result<LogLevel> {
+        Ok(self.log_level)
+    }
+
+    fn get_current_time_nanoseconds(&mut self) -> u64 {
+        nanoseconds(self.unix_time)
+    }
+
+    fn monotonic_nanoseconds(&mut self) -> u64 {
+        nanoseconds(self.monotonic_time)
+    }
+
+    fn random(&mut self, buffer: &mut [u8]) {
+        self.random.fill(buffer);
+    }
+
+    fn environment(&mut self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+
+    fn set_tick_period_milliseconds(&mut self, period: u32) -> Result<()> {
+        self.tick_periods.insert(self.contexts.root(), period);
+        Ok(())
+    }
+
+    fn get_header_map_pairs(&mut self, map: MapKind) -> Result<HeaderMap> {
+        Ok(self.headers(self.context(), map).clone())
+    }
+
+    fn set_header_map_pairs(&mut self, map: MapKind, pairs: HeaderMap) -> Result<()> {
+        self.change_headers(map, |headers| *headers = pairs)
+    }
+
+    fn get_header_map_size(&mut self, map: MapKind) -> Result<u32> {
+        self.existing_headers(map).map(|headers| size(headers.byte_size()))
+    }
+
+    fn get_header_map_value(&mut self, map: MapKind, name: &[u8]) -> Result<Vec<u8>> {
+        let value = self.existing_headers(map)?.get(name);
+        value.map(<[u8]>::to_vec).ok_or(Status::NOT_FOUND)
+    }
+
+    fn add_header_map_value(&mut self, map: MapKind, name: &[u8], value: &[u8]) -> Result<()> {
+        self.change_headers(map, |headers| headers.add(name, value))
+    }
+
+    fn replace_header_map_value(&mut self, map: MapKind, name: &[u8], value: &[u8]) -> Result<()> {
+        self.change_headers(map, |headers| headers.replace(name, value))
+    }
+
+    fn remove_header_map_value(&mut self, map: MapKind, name: &[u8]) -> Result<()> {
+        self.change_headers(map, |headers| headers.remove(name))
+    }
+
+    fn get_buffer_bytes(
+        &mut self,
+        buffer: BufferKind,
+        start: usize,
+        max_size: usize,
+    ) -> Result<Vec<u8>> {
+        let bytes = self.buffer(buffer)?;
+        let rest = bytes.get(start..).unwrap_or_default();
+        Ok(rest.get(..max_size).unwrap_or(rest).to_vec())
+    }
+
+    fn get_buffer_status(&mut self, buffer: BufferKind) -> Result<u32> {
+        self.buffer(buffer).map(|bytes| size(bytes.len()))
+    }
+
+    /// Whole replacement, prepending and appending; nothing else (`Buffer::copyFrom`).
+    fn set_buffer_bytes(
+        &mut self,
+        buffer: BufferKind,
+        start: usize,
+        size: usize,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let body = self.bodies.get_mut(&(self.contexts.effective(), buffer));
+        let body = body.ok_or(Status::BAD_ARGUMENT)?;
+        let kept = match (start, size) {
+            (0, 0) => 0..body.len(),
+            (0, size) if size >= body.len() => 0..0,
+            (start, _) if start > 0 && start >= body.len() => {
+                body.extend_from_slice(bytes);
+                return Ok(());
+            }
+            _ => return Err(Status::BAD_ARGUMENT),
+        };
+        *body = [bytes, body.get(kept).unwrap_or_default()].concat();
+        Ok(())
+    }
+
+    fn get_property(&mut self, path: &[u8]) -> Result<Vec<u8>> {
+        let written = || self.filter_state.get(&(self.context(), path.to_vec()));
+        self.properties.get(path).or_else(written).cloned().ok_or(Status::NOT_FOUND)
+    }
+
+    fn set_property(&mut self, path: &[u8], value: &[u8]) -> Result<()> {
+        if !self.contexts.is_stream(self.context()) {
+            return Err(Status::NOT_FOUND);
+        }
+        self.filter_state.insert((self.context(), path.to_vec()), value.to_vec());
+        Ok(())
+    }
+
+    fn get_shared_data(&mut self, key: &[u8]) -> Result<(Vec<u8>, u32)> {
+        self.shared_data.get(key).map(|(value, cas)| (value.to_vec(), cas))
+    }
+
+    fn set_shared_data(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<()> {
+        self.shared_data.set(key, value, cas)
+    }
+
+    fn register_shared_queue(&mut self, name: &[u8]) -> Result<u32> {
+        Ok(self.queues.register(name))
+    }
+
+    fn resolve_shared_queue(&mut self, _vm_id: &[u8], name: &[u8]) -> Result<u32> {
+        self.queues.resolve(name)
+    }
+
+    fn dequeue_shared_queue(&mut self, token: u32) -> Result<Vec<u8>> {
+        self.queues.dequeue(token)
+    }
+
+    fn enqueue_shared_queue(&mut self, token: u32, item: &[u8]) -> Result<()> {
+        self.queues.enqueue(token, item)
+    }
+
+    fn continue_stream(&mut self, stream: StreamKind) -> Result<()> {
+        if !matches!(stream, StreamKind::Request | StreamKind::Response) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        self.continued.push((self.context(), stream));
+        Ok(())
+    }
+
+    fn close_stream(&mut self, stream: StreamKind) -> Result<()> {
+        self.closed.push((self.context(), stream));
+        Ok(())
+    }
+
+    fn send_local_response(&mut self, response: LocalResponse) -> Result<()> {
+        self.local_responses.push((self.context(), response));
+        Ok(())
+    }
+
+    fn http_call(&mut self, call: HttpCall) -> Result<u32> {
+        let required = [":method", ":path", ":authority"];
+        let is_complete = required.iter().all(|name| call.headers.get(name).is_some());
+        if !is_complete || !self.clusters.contains(&call.cluster) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        Ok(self.callouts.start(self.contexts.root(), CalloutRequest::Http(call)))
+    }
+
+    fn grpc_call(&mut self, call: GrpcCall) -> Result<u32> {
+        Ok(self.callouts.start(self.contexts.root(), CalloutRequest::Grpc(call)))
+    }
+
+    fn grpc_stream(&mut self, stream: GrpcStream) -> Result<u32> {
+        Ok(self.callouts.start(self.contexts.root(), CalloutRequest::GrpcStream(stream)))
+    }
+
+    fn grpc_send(&mut self, token: u32, message: &[u8], end_of_stream: bool) -> Result<()> {
+        self.callouts.send(token, message, end_of_stream)
+    }
+
+    fn grpc_cancel(&mut self, token: u32) -> Result<()> {
+        self.callouts.end(token)
+    }
+
+    fn grpc_close(&mut self, token: u32) -> Result<()> {
+        self.callouts.end(token)
+    }
+
+    fn get_status(&mut self) -> Result<(u32, Vec<u8>)> {
+        Ok(self.status.clone())
+    }
+
+    fn set_effective_context(&mut self, context: u32) -> Result<()> {
+        self.contexts.set_effective(context)
+    }
+
+    fn call_foreign_function(&mut self, name: &[u8], arguments: &[u8]) -> Result<Vec<u8>> {
+        self.foreign_functions.call(name, arguments)
+    }
+
+    fn define_metric(&mut self, kind: MetricKind, name: &[u8]) -> Result<u32> {
+        Ok(self.metrics.define(kind, &String::from_utf8_lossy(name)))
+    }
+
+    fn get_metric(&mut self, metric: u32) -> Result<u64> {
+        self.metrics.get(metric)
+    }
+
+    fn record_metric(&mut self, metric: u32, value: u64) -> Result<()> {
+        self.metrics.record(metric, value)
+    }
+
+    fn increment_metric(&mut self, metric: u32, offset: i64) -> Result<()> {
+        self.metrics.increment(metric, offset)
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn size(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,85 @@
+//! The calls that a module makes. They are kept; a test answers them.
+
+use crate::abi::{Result, Status};
+use crate::host::{GrpcCall, GrpcStream, HttpCall};
+
+/// The two lowest bits of a token tell the kind of call (proxy-wasm-cpp-host, `wasm.h`).
+const STEP: u32 = 4;
+
+/// A call that a module made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    /// Its token, as the answer has to name it.
+    pub token: u32,
+    /// The root context that gets the answer.
+    pub root: u32,
+    /// What was called.
+    pub request: CalloutRequest,
+    /// What was sent on a gRPC stream since.
+    pub messages: Vec<Vec<u8>>,
+    /// Whether the module has ended it: half-closed, closed or cancelled.
+    pub ended: bool,
+}
+
+/// What a module called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalloutRequest {
+    /// HTTP.
+    Http(HttpCall),
+    /// Unary gRPC.
+    Grpc(GrpcCall),
+    /// A gRPC stream.
+    GrpcStream(GrpcStream),
+}
+
+impl CalloutRequest {
+    const fn kind(&self) -> u32 {
+        match self {
+            Self::Http(_) => 0,
+            Self::Grpc(_) => 1,
+            Self::GrpcStream(_) => 2,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Callouts(Vec<Callout>);
+
+impl Callouts {
+    pub(super) fn all(&self) -> &[Callout] {
+        &self.0
+    }
+
+    pub(super) fn start(&mut self, root: u32, request: CalloutRequest) -> u32 {
+        let kind = request.kind();
+        let before = self.0.iter().filter(|callout| callout.request.kind() == kind).count();
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        let token = before.saturating_add(1).saturating_mul(STEP).saturating_add(kind);
+        self.0.push(Callout { token, root, request, messages: Vec::new(), ended: false });
+        token
+    }
+
+    pub(super) fn send(&mut self, token: u32, message: &[u8], end_of_stream: bool) -> Result<()> {
+        let callout = self.open(token)?;
+        if !matches!(callout.request, CalloutRequest::GrpcStream(_)) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        callout.messages.push(message.to_vec());
+        callout.ended = end_of_stream;
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, token: u32) -> Result<()> {
+        let callout = self.open(token)?;
+        if matches!(callout.request, CalloutRequest::Http(_)) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        callout.ended = true;
+        Ok(())
+    }
+
+    fn open(&mut self, token: u32) -> Result<&mut Callout> {
+        let mut open = self.0.iter_mut().filter(|callout| !callout.ended);
+        open.find(|callout| callout.token == token).ok_or(Status::NOT_FOUND)
+    }
+}

@@ -1,0 +1,79 @@
+//! Foreign functions: what Envoy offers beyond the ABI (`source/extensions/common/wasm/foreign.cc`).
+
+use crate::abi::{Result, Status};
+use prost::Message;
+use std::collections::BTreeMap;
+use std::fmt;
+
+type Function = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>>>;
+
+pub(super) struct ForeignFunctions(BTreeMap<Vec<u8>, Function>);
+
+/// What `verify_signature` is asked, field by field (Envoy's `VerifySignatureArguments`).
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct SignatureCheck {
+    /// `sha256` or another.
+    #[prost(string, tag = "1")]
+    pub hash_function: String,
+    /// The key: SubjectPublicKeyInfo in DER.
+    #[prost(bytes = "vec", tag = "2")]
+    pub public_key: Vec<u8>,
+    /// PKCS#1 v1.5 for RSA, DER for ECDSA.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: Vec<u8>,
+    /// What was signed.
+    #[prost(bytes = "vec", tag = "4")]
+    pub text: Vec<u8>,
+    /// The key in PEM, in the place of `public_key`.
+    #[prost(string, tag = "5")]
+    pub public_key_pem: String,
+}
+
+/// Envoy's `VerifySignatureResult`.
+#[derive(Clone, PartialEq, Eq, Message)]
+struct SignatureResult {
+    #[prost(bool, tag = "1")]
+    result: bool,
+    #[prost(string, tag = "2")]
+    error: String,
+}
+
+impl ForeignFunctions {
+    pub(super) fn set(
+        &mut self,
+        name: &str,
+        function: impl FnMut(&[u8]) -> Result<Vec<u8>> + 'static,
+    ) {
+        self.0.insert(name.as_bytes().to_vec(), Box::new(function));
+    }
+
+    pub(super) fn set_verify_signature(
+        &mut self,
+        mut verify: impl FnMut(&SignatureCheck) -> bool + 'static,
+    ) {
+        self.set("verify_signature", move |arguments| {
+            let check = SignatureCheck::decode(arguments).map_err(|_| Status::BAD_ARGUMENT)?;
+            let result = verify(&check);
+            let error = if result { "" } else { "Failed to verify digest. Error code: 0" };
+            Ok(SignatureResult { result, error: error.to_owned() }.encode_to_vec())
+        });
+    }
+
+    pub(super) fn call(&mut self, name: &[u8], arguments: &[u8]) -> Result<Vec<u8>> {
+        self.0.get_mut(name).ok_or(Status::NOT_FOUND)?(arguments)
+    }
+}
+
+impl Default for ForeignFunctions {
+    fn default() -> Self {
+        let mut functions = Self(BTreeMap::new());
+        functions.set("clear_route_cache", |_| Ok(Vec::new()));
+        functions
+    }
+}
+
+impl fmt::Debug for ForeignFunctions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys().map(|name| String::from_utf8_lossy(name))).finish()
+    }
+}
