@@ -36,25 +36,50 @@ fn compile() -> Result<()> {
 }
 
 fn compile_together(filters: &[Filter]) -> Result<()> {
+    let packages: Vec<_> = filters.iter().map(Filter::package).collect();
+    compile_packages(&packages).context("the filters do not compile")
+}
+
+fn compile_packages(packages: &[impl AsRef<str>]) -> Result<()> {
     let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for filter in filters {
-        command.args(["--package", &filter.package()]);
+    for package in packages {
+        command.args(["--package", package.as_ref()]);
     }
-    cargo::run(&mut command).context("the filters do not compile")
+    cargo::run(&mut command)
+}
+
+/// The module of any package, as the compiler leaves it. It is compiled by itself.
+pub(crate) fn compile_module(package: &str) -> Result<Vec<u8>> {
+    cargo::ensure_wasm_target()?;
+    compile_packages(&[package]).with_context(|| format!("{package} does not compile"))?;
+    compiled(package)
+}
+
+/// The module of any package, finished as those in `dist/` are.
+pub(crate) fn build_module(package: &str) -> Result<Vec<u8>> {
+    let wasm = compile_module(package)?;
+    finish(&wasm).with_context(|| format!("cannot finish the module of {package}"))
+}
+
+/// What the compiler wrote for a package.
+fn compiled(package: &str) -> Result<Vec<u8>> {
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    let path = target_dir().join(WASM_TARGET).join("release").join(name);
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Prunes and optimises a module.
+fn finish(wasm: &[u8]) -> Result<Vec<u8>> {
+    optimize::optimize(prune(wasm)?)
 }
 
 /// Puts a module in `dist/` in one step: an Envoy that loads it meanwhile sees a whole one.
 fn install(filter: &'static Filter) -> Result<Built> {
-    let built = target_dir()
-        .join(WASM_TARGET)
-        .join("release")
-        .join(format!("{}.wasm", filter.package().replace('-', "_")));
     let module = filter.module();
     let staged = module.with_extension(format!("wasm.{}", std::process::id()));
     let dist = module.parent().unwrap_or(Path::new("."));
-    let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let pruned = prune(&wasm).with_context(|| format!("cannot prune {}", built.display()))?;
-    let finished = optimize::optimize(pruned)?;
+    let wasm = compiled(&filter.package())?;
+    let finished = finish(&wasm).with_context(|| format!("cannot finish {}", module.display()))?;
     fs::create_dir_all(dist)
         .and_then(|()| fs::write(&staged, &finished))
         .and_then(|()| fs::rename(&staged, &module))
