@@ -39,12 +39,12 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Traffic {
     pub(super) headers: Vec<(&'static str, String)>,
-    /// A script for `wrk` that changes the requests.
-    pub(super) script: Option<PathBuf>,
+    /// A file with tokens, one a line, that take turns in `authorization`.
+    pub(super) tokens: Option<PathBuf>,
 }
 
 impl Kind {
-    /// Makes tokens and writes scripts where it needs some.
+    /// Makes tokens where it needs some.
     pub(super) fn prepare(self) -> Result<Traffic> {
         let headers = match self {
             Self::Bare => Vec::new(),
@@ -52,13 +52,12 @@ impl Kind {
                 BROWSER.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
             }
             Self::Cookies => vec![("cookie", COOKIES.to_owned())],
-            // With a script it is what the first request to look at the answer carries.
             Self::Token | Self::NewTokens => {
                 vec![("authorization", format!("Bearer {}", token(0)))]
             }
         };
-        let script = if self == Self::NewTokens { Some(new_tokens()?) } else { None };
-        Ok(Traffic { headers, script })
+        let tokens = if self == Self::NewTokens { Some(new_tokens()?) } else { None };
+        Ok(Traffic { headers, tokens })
     }
 }
 
@@ -107,34 +106,15 @@ fn claims(number: usize, now: u64) -> Value {
     })
 }
 
-/// Writes a script that sends the tokens in turn.
+/// Writes the tokens to a file, one a line.
 fn new_tokens() -> Result<PathBuf> {
     let folder = target_dir().join("bench");
-    let path = folder.join("new-tokens.lua");
+    let path = folder.join("tokens");
     let tokens: Vec<_> = (0..NEW_TOKENS).map(token).collect();
     fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(&path, script(&tokens)))
+        .and_then(|()| fs::write(&path, tokens.join("\n")))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
-}
-
-/// The requests are made before the run, so that the generator is not what is slow.
-fn script(tokens: &[String]) -> String {
-    let list = tokens.iter().fold(String::new(), |list, token| list + "\"" + token + "\",\n");
-    format!(
-        "local tokens = {{\n{list}}}\n\
-         local requests, turn = {{}}, 0\n\
-         function init(arguments)\n  \
-           wrk.init(arguments)\n  \
-           for i, token in ipairs(tokens) do\n    \
-             requests[i] = wrk.format(\"GET\", \"/\", {{ authorization = \"Bearer \" .. token }})\n  \
-           end\n\
-         end\n\
-         function request()\n  \
-           turn = turn % #requests + 1\n  \
-           return requests[turn]\n\
-         end\n"
-    )
 }
 
 #[cfg(test)]
@@ -152,11 +132,5 @@ mod tests {
     #[test]
     fn no_two_tokens_are_the_same() {
         assert_ne!(claims(1, 0), claims(2, 0));
-    }
-
-    #[test]
-    fn the_script_holds_every_token_once() {
-        let script = script(&["a.b.c".to_owned(), "d.e.f".to_owned()]);
-        assert!(script.starts_with("local tokens = {\n\"a.b.c\",\n\"d.e.f\",\n}\n"), "{script}");
     }
 }

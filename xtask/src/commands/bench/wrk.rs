@@ -1,8 +1,7 @@
 //! The load generator: `wrk`, found or installed, run for a moment, and what it says.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::time::sleep;
+use tollgate_e2e::workspace_root;
 
 use super::traffic::Traffic;
 use super::usage;
@@ -98,11 +98,14 @@ impl Run {
         command
             .args(["--threads", "1", "--connections", &CONNECTIONS.to_string()])
             .args(["--duration", LONGEST, "--latency"])
-            .args(arguments(traffic))
-            .arg(format!("http://{address}/"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        let url = format!("http://{address}/");
+        match &traffic.tokens {
+            Some(tokens) => command.arg("--script").arg(script()).arg(url).arg("--").arg(tokens),
+            None => command.args(headers(traffic)).arg(url),
+        };
         let line = shown(&command);
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
         Ok(Self(child.with_context(|| format!("cannot run `{line}`"))?))
@@ -134,15 +137,14 @@ pub(super) async fn run(
     run.finish().await
 }
 
-fn arguments(traffic: &Traffic) -> Vec<OsString> {
+fn headers(traffic: &Traffic) -> impl Iterator<Item = String> {
     let headers = traffic.headers.iter();
-    let mut arguments: Vec<OsString> = headers
-        .flat_map(|(name, value)| ["--header".into(), format!("{name}: {value}").into()])
-        .collect();
-    if let Some(script) = &traffic.script {
-        arguments.extend(["--script".into(), script.into()]);
-    }
-    arguments
+    headers.flat_map(|(name, value)| ["--header".to_owned(), format!("{name}: {value}")])
+}
+
+/// Makes it send tokens in turn.
+fn script() -> PathBuf {
+    workspace_root().join("xtask/src/commands/bench/new-tokens.lua")
 }
 
 /// Reads what it prints at its end. Requests that failed make the whole run worthless: they cost
