@@ -2,6 +2,7 @@
 
 mod cargo;
 mod commands;
+mod interrupt;
 mod optimize;
 mod prune;
 mod ui;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{build, demo, schema, test};
+use commands::{bench, build, demo, schema, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -22,6 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures what filters cost in stock Envoy
+    Bench(bench::Arguments),
     /// Builds the filters and writes them to dist/*.wasm
     Build {
         /// Builds the modules that only tests use, too
@@ -40,6 +43,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Build { probes } => build(probes).map(|()| ExitCode::SUCCESS),
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),

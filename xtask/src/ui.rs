@@ -70,6 +70,36 @@ pub(crate) fn spinner(message: &str) -> Busy {
     Busy(Some(spinner))
 }
 
+/// Shows how many of some steps are done, and when the rest will be. Dropping it ends it.
+#[derive(Debug)]
+#[must_use = "it ends when this is dropped"]
+pub(crate) struct Progress(ProgressBar);
+
+/// Begins so many steps, called so.
+pub(crate) fn progress(steps: usize, name: &str) -> Progress {
+    // It draws on a terminal only.
+    let bar = ProgressBar::new(steps as u64).with_message(name.to_owned());
+    bar.set_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.enable_steady_tick(Duration::from_secs(1));
+    Progress(bar)
+}
+
+impl Progress {
+    /// One step is done.
+    pub(crate) fn step(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         if let Some(spinner) = &self.0 {

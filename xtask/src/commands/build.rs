@@ -44,28 +44,52 @@ pub(crate) fn probes() -> Result<()> {
 
 /// Compiles packages together, and installs the module of each.
 pub(crate) fn build(targets: &[Target]) -> Result<Vec<Size>> {
+    let packages: Vec<_> = targets.iter().map(|target| target.package.as_str()).collect();
+    compile(&packages)?;
+    targets.iter().map(Target::install).collect()
+}
+
+/// The module of any package, as the compiler leaves it. It is compiled by itself.
+pub(crate) fn compile_module(package: &str) -> Result<Vec<u8>> {
+    compile(&[package])?;
+    compiled(package)
+}
+
+/// The module of any package, finished as those in `dist/` are.
+pub(crate) fn build_module(package: &str) -> Result<Vec<u8>> {
+    finish(package, &compile_module(package)?)
+}
+
+fn compile(packages: &[&str]) -> Result<()> {
     cargo::ensure_wasm_target()?;
     let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for target in targets {
-        command.args(["--package", &target.package]);
+    for package in packages {
+        command.args(["--package", package]);
     }
-    cargo::run(&mut command).context("the modules do not compile")?;
-    targets.iter().map(Target::install).collect()
+    cargo::run(&mut command).context("the modules do not compile")
+}
+
+/// What the compiler wrote for a package.
+fn compiled(package: &str) -> Result<Vec<u8>> {
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    let path = target_dir().join(WASM_TARGET).join("release").join(name);
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Prunes and optimises a module.
+fn finish(package: &str, wasm: &[u8]) -> Result<Vec<u8>> {
+    let pruned = prune(wasm).with_context(|| format!("cannot prune the module of {package}"))?;
+    optimize::optimize(pruned)
 }
 
 impl Target {
     /// Puts a module in its place in one step: an Envoy that loads it meanwhile sees a whole one.
     fn install(&self) -> Result<Size> {
         let Self { package, module } = self;
-        let built = target_dir()
-            .join(WASM_TARGET)
-            .join("release")
-            .join(format!("{}.wasm", package.replace('-', "_")));
         let staged = module.with_extension(format!("wasm.{}", std::process::id()));
         let folder = module.parent().unwrap_or(Path::new("."));
-        let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-        let pruned = prune(&wasm).with_context(|| format!("cannot prune {}", built.display()))?;
-        let finished = optimize::optimize(pruned)?;
+        let wasm = compiled(package)?;
+        let finished = finish(package, &wasm)?;
         fs::create_dir_all(folder)
             .and_then(|()| fs::write(&staged, &finished))
             .and_then(|()| fs::rename(&staged, module))

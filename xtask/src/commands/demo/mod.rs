@@ -5,15 +5,14 @@ mod stage;
 mod template;
 mod tour;
 
-use std::future::Future;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::Result;
 use tollgate_e2e::envoy::binary;
 use tollgate_e2e::tokens::rsa_key;
 
 use crate::commands::build;
+use crate::interrupt::{self, unless_interrupted};
 use crate::ui;
 use stage::Stage;
 use tour::Tour;
@@ -28,9 +27,6 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 }
-
-/// What a shell reports for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Builds the filters and shows them.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -51,11 +47,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 async fn show(arguments: &Arguments) -> Result<ExitCode> {
     let Some(stage) = unless_interrupted(Stage::set(arguments.port)).await? else {
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(interrupt::STATUS));
     };
     let stage = stage?;
     let Some(tour) = unless_interrupted(Tour::of(&stage)).await? else {
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(interrupt::STATUS));
     };
     tour.print_summary();
     if !arguments.once {
@@ -64,21 +60,6 @@ async fn show(arguments: &Arguments) -> Result<ExitCode> {
         println!("\nEnding Envoy and the services.");
     }
     Ok(if tour.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The outcome of `work`, or nothing when Ctrl-C, or whoever runs us, ends it before.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<Option<T>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        outcome = work => Ok(Some(outcome)),
-        interrupt = tokio::signal::ctrl_c() => {
-            interrupt.context("cannot listen to Ctrl-C")?;
-            Ok(None)
-        }
-        _ = terminate.recv() => Ok(None),
-        _ = hang_up.recv() => Ok(None),
-    }
 }
 
 /// Says what to try.
