@@ -6,7 +6,7 @@ use std::env;
 
 use anyhow::{Result, ensure};
 use tollgate_e2e::costs::{self, RECORD_VARIABLE, Row};
-use tollgate_e2e::modules::FILTERS;
+use tollgate_e2e::modules;
 use tollgate_testkit::module::Cost;
 
 use common_case::{CommonCase, Vm};
@@ -31,7 +31,7 @@ fn a_request_costs_what_is_on_record() -> Result<()> {
 #[test]
 fn every_filter_has_a_common_case() {
     let cases = common_case::all();
-    for filter in FILTERS.map(|filter| filter.name) {
+    for filter in modules::all().map(|filter| filter.name) {
         assert!(cases.iter().any(|case| case.filter == filter), "{filter}");
     }
 }

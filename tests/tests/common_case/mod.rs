@@ -38,7 +38,13 @@ pub(crate) struct CommonCase {
 }
 
 /// One case for each filter; a filter without one is found by the test of the costs.
-pub(crate) fn all() -> [CommonCase; 4] {
+pub(crate) fn all() -> [CommonCase; 5] {
+    let [jwt_auth, canary, fault, circuit_breaker] = single();
+    [jwt_auth, canary, fault, circuit_breaker, suite()]
+}
+
+/// One case for each filter that is no composition of others.
+pub(crate) fn single() -> [CommonCase; 4] {
     [jwt_auth(), canary(), fault(), circuit_breaker()]
 }
 
@@ -128,6 +134,25 @@ fn circuit_breaker() -> CommonCase {
         request_header: ("accept-language", "en".into()),
         more_request_headers: Vec::new(),
         upstream_header: None,
+    }
+}
+
+/// All of the others at once.
+fn suite() -> CommonCase {
+    let CommonCase { request_header, upstream_header, .. } = jwt_auth();
+    CommonCase {
+        filter: modules::SUITE.name,
+        name: "all four at once",
+        configuration: json!({ "filters": [
+            { "jwt_auth": jwt_auth().configuration },
+            { "canary": canary().configuration },
+            { "fault": fault().configuration },
+            { "circuit_breaker": circuit_breaker().configuration },
+        ] }),
+        fails_open: false,
+        request_header,
+        more_request_headers: vec![("cookie", "theme=dark; uid=4711; featureflag=on")],
+        upstream_header,
     }
 }
 

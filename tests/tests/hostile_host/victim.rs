@@ -19,7 +19,7 @@ pub(crate) struct Victim {
 impl Victim {
     /// One for each filter, and one that delays.
     pub(crate) fn all() -> Result<Vec<Self>> {
-        common_case::all().into_iter().chain([common_case::delay()]).map(Self::new).collect()
+        common_case::single().into_iter().chain([common_case::delay()]).map(Self::new).collect()
     }
 
     /// The one of this filter.
