@@ -120,8 +120,8 @@ impl SharedGauge {
         self.0.take()?;
         // On an error the drop of the reservation gives the place back.
         let reservation = Reservation(Rc::clone(&self.0));
-        let fits = u64::try_from(self.0.taken()?).is_ok_and(|taken| taken <= limit);
-        Ok(fits.then_some(reservation))
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok((self.0.taken()? <= limit).then_some(reservation))
     }
 }
 
@@ -213,8 +213,9 @@ impl Inner {
             }
         })?;
         match confirmed {
-            Confirmed::Held | Confirmed::NotNow => Ok(()),
-            Confirmed::Retaken => self.count_anew(before),
+            Confirmed::NotNow => Ok(()),
+            // They agree already, unless the slot was buried in between.
+            Confirmed::Held | Confirmed::Retaken => self.count_anew(before),
             Confirmed::Lost => {
                 let added = self.metrics.lease(&self.name, &vm_id(), slot)?;
                 self.lease.set(Some(Lease { slot, added }));

@@ -232,6 +232,22 @@ fn a_vm_that_was_only_slow_counts_its_places_anew() {
 }
 
 #[test]
+fn a_count_that_is_wrong_for_whatever_reason_is_right_again_at_the_next_beat() {
+    let host = TestHost::install();
+    let vm = TestVm::start(1);
+    let held = vm.take(3);
+    for (name, value) in &mut *host.metrics.borrow_mut() {
+        assert!(name.contains(".test.in_flight"), "{name}");
+        *value = 3u64.wrapping_sub(127);
+    }
+    assert!(vm.gauge.reserve(10).unwrap().is_some());
+    pass(&host, 1, &[&vm]);
+    assert_eq!(in_flight(&host), 3);
+    drop(held);
+    assert_eq!(in_flight(&host), 0);
+}
+
+#[test]
 fn vms_that_are_alive_are_left_alone_and_the_tick_goes_off_when_nobody_holds_a_place() {
     let host = TestHost::install();
     let vms = [TestVm::start(1), TestVm::start(2)];
