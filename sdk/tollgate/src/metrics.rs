@@ -139,7 +139,7 @@ impl Metrics {
     #[must_use]
     pub fn tagged(&self, tag: &'static str, value: impl AsRef<[u8]>) -> Self {
         let mut tagged = self.clone();
-        let value = segment(&String::from_utf8_lossy(value.as_ref()));
+        let value = clean(value.as_ref());
         tagged.tags.retain(|(name, _)| *name != tag);
         let index = tagged.tags.partition_point(|(name, _)| *name < tag);
         tagged.tags.insert(index, (tag, value));
@@ -151,8 +151,7 @@ impl Metrics {
     /// the first. See [`Keyed`] for keys that turn up while requests run.
     #[must_use]
     pub fn keyed(&self, key: impl AsRef<[u8]>) -> Self {
-        let key = segment(&String::from_utf8_lossy(key.as_ref()));
-        Self { key: Some(key), ..self.clone() }
+        Self { key: Some(clean(key.as_ref())), ..self.clone() }
     }
 
     /// A counter.
@@ -249,6 +248,10 @@ impl Metrics {
             None => Ok(()),
         }
     }
+}
+
+fn clean(value: &[u8]) -> String {
+    segment(&String::from_utf8_lossy(value))
 }
 
 fn define_internal(name: String) -> Result<Gauge, MetricError> {

@@ -83,6 +83,7 @@ impl From<HostError> for MetricError {
 
 impl From<MetricError> for ConfigError {
     #[cold]
+    #[inline(never)]
     fn from(error: MetricError) -> Self {
         let (found, allowed) = match error {
             MetricError::Host(error) => return error.into(),
@@ -101,6 +102,7 @@ impl From<MetricError> for ConfigError {
 
 impl From<MetricError> for HostError {
     #[cold]
+    #[inline(never)]
     fn from(error: MetricError) -> Self {
         match error {
             MetricError::Host(error) => error,

@@ -1,12 +1,10 @@
 //! What a metric's name is made of.
 
 use crate::bucketing::murmur3_x86_32;
+use std::fmt::Write as _;
 
 /// How many characters of a value a name holds at most.
 pub const MAX_SEGMENT: usize = 128;
-
-/// What an empty value is written as.
-const EMPTY: &str = "_";
 
 /// The characters of a hash in a segment, the `_` before it included.
 const HASH: usize = 9;
@@ -26,16 +24,16 @@ const HASH: usize = 9;
 /// ```
 #[must_use]
 pub fn segment(value: &str) -> String {
-    if value.is_empty() {
-        return EMPTY.to_owned();
-    }
     let is_kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let clean = value.chars().map(|c| if is_kept(c) { c } else { '_' });
-    if value.chars().count() <= MAX_SEGMENT {
-        return clean.collect();
+    let mut clean: String = value.chars().map(|c| if is_kept(c) { c } else { '_' }).collect();
+    if clean.is_empty() {
+        clean.push('_');
     }
-    let start: String = clean.take(MAX_SEGMENT.saturating_sub(HASH)).collect();
-    format!("{start}_{:08x}", murmur3_x86_32(value.as_bytes(), 0))
+    if clean.len() > MAX_SEGMENT {
+        clean.truncate(MAX_SEGMENT.saturating_sub(HASH));
+        let _ = write!(clean, "_{:08x}", murmur3_x86_32(value.as_bytes(), 0));
+    }
+    clean
 }
 
 /// Whether an author may call a filter, a tag or a stat so: what Prometheus shows as it is.
