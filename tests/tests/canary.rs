@@ -52,12 +52,14 @@ impl Proxy {
     /// All decisions so far, by variant and reason.
     async fn decisions(&self) -> Result<Vec<(String, u64)>> {
         let stats = self.envoy.stats().await?;
-        let of_flag = format!("wasmcustom.tollgate.canary.{FLAG}.");
-        let decisions = stats
-            .below(&of_flag)
-            .filter_map(|(name, count)| Some((name.strip_suffix(".decisions")?.to_owned(), count)))
-            .filter(|(_, count)| *count > 0);
-        Ok(decisions.collect())
+        let of_flag = format!("wasmcustom.tollgate.canary.flag={FLAG}.reason=");
+        let decision = |(name, count): (&str, u64)| {
+            let (reason, variant) = name.strip_suffix(".decisions")?.split_once(".variant=")?;
+            (count > 0).then(|| (format!("{variant}.{reason}"), count))
+        };
+        let mut decisions: Vec<_> = stats.below(&of_flag).filter_map(decision).collect();
+        decisions.sort();
+        Ok(decisions)
     }
 
     async fn never_failed(&self) -> Result<()> {

@@ -35,7 +35,7 @@ impl Proxy {
 
     async fn until_active(&self, count: u64) -> Result<()> {
         wait::until(&format!("{count} faults are active"), LIMIT, async || {
-            self.stat("fault.active_faults").await.is_ok_and(|value| value == count)
+            self.stat("plugin=fault.active_faults").await.is_ok_and(|value| value == count)
         })
         .await
     }
@@ -251,7 +251,7 @@ async fn each_configuration_has_a_maximum_of_its_own() -> Result<()> {
     let mut waiting = RawConnection::open(envoy.address("many")?).await?;
     let forever = [(&b"x-envoy-fault-delay-request"[..], &b"3600000"[..])];
     waiting.write(raw::get_request(b"/", &forever)).await?;
-    let active = "wasmcustom.tollgate.fault.many.active_faults";
+    let active = "wasmcustom.tollgate.fault.plugin=many.active_faults";
     wait::until("the other one is active", LIMIT, async || {
         envoy.gauge(active).await.is_ok_and(|value| value == 1)
     })

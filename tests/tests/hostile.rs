@@ -138,7 +138,7 @@ impl Proxy {
         let stats = self.envoy.stats().await?;
         Ok(self.upstream.in_flight() as u64
             + stats.get("wasmcustom.tollgate.circuit_breaker.backend.in_flight")?
-            + stats.get("wasmcustom.tollgate.fault.fault.active_faults")?)
+            + stats.get("wasmcustom.tollgate.fault.plugin=fault.active_faults")?)
     }
 }
 

@@ -1,7 +1,7 @@
-//! What the filter counts: `tollgate.canary.<flag>.<variant>.<reason>.decisions`.
+//! What the filter counts, tagged with its flag.
 
-use tollgate::metrics::{Counter, segment};
-use tollgate::prelude::{Result, Setup};
+use tollgate::metrics::{Counter, MetricError};
+use tollgate::prelude::Setup;
 
 use crate::decision::{Decision, Reason};
 use crate::rollout::Rollout;
@@ -15,19 +15,20 @@ pub(crate) struct Decisions {
 }
 
 impl Decisions {
-    pub(crate) fn define(rollout: &Rollout, setup: &Setup) -> Result<Self> {
-        let flag = segment(&rollout.flag);
+    pub(crate) fn define(rollout: &Rollout, setup: &Setup) -> Result<Self, MetricError> {
+        let of_flag = setup.metrics().tagged("flag", &rollout.flag);
         let of_variant = |variant: &String| {
+            let of_variant = of_flag.tagged("variant", variant);
             let define = |reason: Reason| {
                 let reason = reason.as_str().to_ascii_lowercase();
-                setup.counter(&format!("{flag}.{}.{reason}.decisions", segment(variant)))
+                of_variant.tagged("reason", reason).counter("decisions")
             };
             let [a, b, c, d, e, f] = Reason::ALL.map(define);
-            Ok([a?, b?, c?, d?, e?, f?])
+            Ok::<_, MetricError>([a?, b?, c?, d?, e?, f?])
         };
         Ok(Self {
-            counters: rollout.variants.iter().map(of_variant).collect::<Result<_>>()?,
-            cookies_truncated: setup.counter(&format!("{flag}.cookies_truncated"))?,
+            counters: rollout.variants.iter().map(of_variant).collect::<Result<_, _>>()?,
+            cookies_truncated: of_flag.counter("cookies_truncated")?,
         })
     }
 

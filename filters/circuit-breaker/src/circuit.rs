@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tollgate::Result;
-use tollgate::metrics::{self, Counter, Gauge, Metrics};
+use tollgate::metrics::{self, Counter, Gauge, MetricError, Metrics};
 use tollgate::shared::{Reservation, SharedCell, SharedGauge, Update};
 use tollgate::time::Instant;
 
@@ -44,11 +44,11 @@ struct Stats {
 
 impl Stats {
     /// Names are Envoy's where it has one for the same thing.
-    fn define(metrics: Metrics, key: &str) -> Result<Self> {
-        let counter = |stat: &str| metrics.counter(&format!("{key}.{stat}"));
-        let gauge = |stat: &str| metrics.gauge(&format!("{key}.{stat}"));
+    fn define(metrics: &Metrics) -> Result<Self, MetricError> {
+        let counter = |stat| metrics.counter(stat);
+        let gauge = |stat| metrics.gauge(stat);
         Ok(Self {
-            in_flight: SharedGauge::new(metrics, &format!("{key}.in_flight"))?,
+            in_flight: metrics.shared_gauge("in_flight")?,
             state: gauge("state")?,
             opened: counter("opened")?,
             server_errors: gauge("consecutive_5xx")?,
@@ -87,7 +87,7 @@ pub struct Permit {
 
 impl Circuit {
     /// The breaker called `name`, in the state that other workers, or a configuration before this
-    /// one, left it in.
+    /// one, left it in; with metrics that have its key.
     ///
     /// # Errors
     ///
@@ -95,12 +95,12 @@ impl Circuit {
     pub fn new(
         name: String,
         (policy, detectors, limit): (Policy, Option<Detectors>, u64),
-        metrics: Metrics,
+        metrics: &Metrics,
     ) -> Result<Self> {
         // State and gauges belong together, so both go by the same name.
         let key = metrics::segment(&name);
         let cell = SharedCell::new(format!("tollgate.circuit_breaker.{key}"), FORMAT);
-        let stats = Stats::define(metrics, &key)?;
+        let stats = Stats::define(metrics)?;
         let circuit = Self { name, policy, detectors, limit, cell, stats };
         circuit.publish_stored()?;
         Ok(circuit)

@@ -18,24 +18,19 @@ pub mod state;
 
 use crate::circuit::{Circuit, Permit, Rejection};
 use crate::config::{Config, Settings};
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::rc::Rc;
-use tollgate::metrics::Metrics;
+use tollgate::metrics::Keyed;
 use tollgate::prelude::*;
 
 /// At most so many keys have a breaker of their own; the others share one.
 const MAX_KEYS: usize = 256;
-/// The breaker that the others share.
-const OVERFLOW_KEY: &[u8] = b"_overflow";
 
 /// The filter.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     settings: Settings,
-    metrics: Metrics,
-    keys_overflowed: Counter,
-    circuits: RefCell<BTreeMap<Vec<u8>, Rc<Circuit>>>,
+    circuits: Keyed<Circuit>,
 }
 
 #[tollgate::filter(feature = "module")]
@@ -50,12 +45,8 @@ impl HttpFilter for CircuitBreaker {
         for (field, reason) in &settings.without_effect {
             tollgate::warn!("tollgate circuit_breaker: {field} has no effect: {reason}");
         }
-        Ok(Self {
-            settings,
-            metrics: setup.metrics(),
-            keys_overflowed: setup.counter("keys_overflowed")?,
-            circuits: RefCell::default(),
-        })
+        setup.metrics().require_gauges()?;
+        Ok(Self { settings, circuits: Keyed::new(setup.metrics(), MAX_KEYS)? })
     }
 
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
@@ -63,7 +54,7 @@ impl HttpFilter for CircuitBreaker {
         let Some(cluster) = request.properties().xds().cluster_name()? else {
             return Ok(Flow::Continue);
         };
-        match self.circuit(cluster.into())?.admit()? {
+        match self.circuit(cluster.as_ref())?.admit()? {
             Ok(permit) => {
                 let _ = request.state().set(permit);
                 Ok(Flow::Continue)
@@ -82,19 +73,12 @@ impl HttpFilter for CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    fn circuit(&self, key: Vec<u8>) -> Result<Rc<Circuit>> {
-        if let Some(circuit) = self.circuits.borrow().get(&key) {
-            return Ok(Rc::clone(circuit));
-        }
-        if key != OVERFLOW_KEY && self.circuits.borrow().len() >= MAX_KEYS {
-            self.keys_overflowed.increment();
-            return self.circuit(OVERFLOW_KEY.to_vec());
-        }
+    fn circuit(&self, key: &[u8]) -> Result<Rc<Circuit>> {
         let Settings { policy, detectors, limit, .. } = self.settings;
-        let name = String::from_utf8_lossy(&key).into_owned();
-        let circuit = Rc::new(Circuit::new(name, (policy, detectors, limit), self.metrics)?);
-        self.circuits.borrow_mut().insert(key, Rc::clone(&circuit));
-        Ok(circuit)
+        self.circuits.get_or_make(key, |key, metrics| {
+            let name = String::from_utf8_lossy(key).into_owned();
+            Circuit::new(name, (policy, detectors, limit), metrics)
+        })
     }
 }
 

@@ -39,11 +39,12 @@ impl HttpFilter for Fault {
     type Config = Config;
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+        // A count for each configuration, since each has a maximum of its own.
+        let of_plugin = setup.metrics().tagged("plugin", setup.plugin_name());
         Ok(Self {
             settings: config.compile()?,
             random: setup.random(),
-            // A count for each configuration, since each has a maximum of its own.
-            active_faults: setup.shared_gauge(&format!("{}.active_faults", setup.plugin_name()))?,
+            active_faults: of_plugin.shared_gauge("active_faults")?,
             delays_injected: setup.counter("delays_injected")?,
             aborts_injected: setup.counter("aborts_injected")?,
             faults_overflow: setup.counter("faults_overflow")?,

@@ -1,8 +1,8 @@
 //! What a filter needs to make itself.
 
-use crate::abi::{HostError, Result};
+use crate::abi::HostError;
 use crate::config::ConfigError;
-use crate::metrics::{self, Counter, Gauge, Histogram, Metrics};
+use crate::metrics::{self, Counter, Gauge, Histogram, MetricError, Metrics};
 use crate::properties::Properties;
 use crate::random::Random;
 use crate::shared::SharedGauge;
@@ -35,7 +35,7 @@ impl Setup {
         Self { filter: self.filter, members: Vec::new(), repetition }
     }
 
-    /// Defines metrics also later, while requests run.
+    /// Defines metrics with [tags](Metrics::tagged), and also later, while requests run.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics::new(self.filter)
@@ -45,8 +45,8 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// When the host refuses to define it.
-    pub fn counter(&self, stat: &str) -> Result<Counter> {
+    /// As for [`Metrics::counter`].
+    pub fn counter(&self, stat: &'static str) -> Result<Counter, MetricError> {
         self.metrics().counter(stat)
     }
 
@@ -54,17 +54,17 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// When the host refuses to define it.
-    pub fn gauge(&self, stat: &str) -> Result<Gauge> {
+    /// As for [`Metrics::counter`].
+    pub fn gauge(&self, stat: &'static str) -> Result<Gauge, MetricError> {
         self.metrics().gauge(stat)
     }
 
-    /// The histogram `tollgate.<filter>.<stat>`.
+    /// The histogram `tollgate.<filter>.<stat>`; the stat ends in its unit, as `wait_ms`.
     ///
     /// # Errors
     ///
-    /// When the host refuses to define it.
-    pub fn histogram(&self, stat: &str) -> Result<Histogram> {
+    /// As for [`Metrics::counter`].
+    pub fn histogram(&self, stat: &'static str) -> Result<Histogram, MetricError> {
         self.metrics().histogram(stat)
     }
 
@@ -72,9 +72,9 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// When the host refuses to define it.
-    pub fn shared_gauge(&self, stat: &str) -> Result<SharedGauge> {
-        SharedGauge::new(self.metrics(), stat)
+    /// As for [`Metrics::counter`].
+    pub fn shared_gauge(&self, stat: &'static str) -> Result<SharedGauge, MetricError> {
+        self.metrics().shared_gauge(stat)
     }
 
     /// The name of the plugin in Envoy's configuration, as a part of a metric's name; what one
@@ -83,8 +83,8 @@ impl Setup {
     #[must_use]
     pub fn plugin_name(&self) -> String {
         let name = Properties.plugin_name().ok().flatten().unwrap_or_default();
-        let name = metrics::segment(&name.to_string_lossy());
-        let name = if name.is_empty() { "unnamed".to_owned() } else { name };
+        let name = name.to_string_lossy();
+        let name = metrics::segment(if name.is_empty() { "unnamed" } else { &name });
         match self.repetition {
             Some(repetition) => format!("{name}_{repetition}"),
             None => name,

@@ -122,6 +122,7 @@ thread_local! {
 
 /// Makes `host` answer the calls of this thread, and returns the one before.
 pub fn install(host: Rc<dyn Host>) -> Option<Rc<dyn Host>> {
+    crate::metrics::forget();
     HOST.with_borrow_mut(|current| current.replace(host))
 }
 

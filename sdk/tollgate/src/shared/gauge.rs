@@ -1,7 +1,7 @@
 use super::cell::{SharedCell, Update};
 use super::lease::{BEAT, Confirmed, Directory, FORMAT};
 use crate::abi::{HostError, Result, Status};
-use crate::metrics::{Gauge, Metrics};
+use crate::metrics::{Gauge, MetricError, Metrics};
 use crate::properties::Properties;
 use crate::random::Random;
 use crate::time::{Instant, sleep};
@@ -42,7 +42,7 @@ use std::rc::Rc;
 pub struct SharedGauge(Rc<Inner>);
 
 struct Inner {
-    name: String,
+    stat: &'static str,
     metrics: Metrics,
     total: Gauge,
     directory: SharedCell<Directory>,
@@ -72,13 +72,15 @@ impl SharedGauge {
     ///
     /// # Errors
     ///
-    /// When the host refuses to define it.
-    pub fn new(metrics: Metrics, stat: &str) -> Result<Self> {
+    /// When the gauge cannot be defined, or Envoy does not keep it: see
+    /// [`Metrics::require_gauges`].
+    pub fn new(metrics: Metrics, stat: &'static str) -> Result<Self, MetricError> {
+        metrics.require_gauges()?;
         let inner = Rc::new(Inner {
-            name: stat.to_owned(),
-            metrics,
+            stat,
             total: metrics.gauge(stat)?,
             directory: SharedCell::new(format!("{}.leases", metrics.name(stat)), FORMAT),
+            metrics,
             owner: Random::from_host().draw(|rng| rng.u64(1..)),
             lease: Cell::new(None),
             held: Cell::new(0),
@@ -132,6 +134,10 @@ impl Drop for Reservation {
 }
 
 impl Inner {
+    fn name(&self) -> String {
+        self.metrics.local_name(self.stat)
+    }
+
     /// Below zero only for the moment in which a VM that was slow has not counted its places anew.
     fn taken(&self) -> Result<i64> {
         self.total.value().map(u64::cast_signed)
@@ -188,7 +194,7 @@ impl Inner {
         sleep(BEAT).await;
         let confirmed = self.confirm_held().and_then(|()| self.bury_failed());
         if let Err(error) = confirmed {
-            crate::warn!("tollgate: cannot confirm the places of {}: {error}", self.name);
+            crate::warn!("tollgate: cannot confirm the places of {}: {error}", self.name());
             return false;
         }
         self.held.get() != 0 || self.taken().is_ok_and(|taken| taken != 0)
@@ -217,7 +223,7 @@ impl Inner {
             // They agree already, unless the slot was buried in between.
             Confirmed::Held | Confirmed::Retaken => self.count_anew(before),
             Confirmed::Lost => {
-                let added = self.metrics.lease(&self.name, &vm_id(), slot)?;
+                let added = self.metrics.lease(self.stat, &vm_id(), slot)?;
                 self.lease.set(Some(Lease { slot, added }));
                 self.count_anew(self.lease.get())
             }
@@ -257,13 +263,16 @@ impl Inner {
                 if failed.is_some() { Ok(directory) } else { Err(()) }
             })?;
             let (Update::Stored(_), Some(slot)) = (update, failed) else { return Ok(()) };
-            let added = self.metrics.lease(&self.name, &vm_id(), slot)?;
+            let added = self.metrics.lease(self.stat, &vm_id(), slot)?;
             let places = added.value()?.cast_signed();
             self.total.add(places.saturating_neg())?;
             added.add(places.saturating_neg())?;
             self.update(|directory| directory.end_burial(slot))?;
             if places != 0 {
-                crate::warn!("tollgate: a VM failed: its {places} of {} are given back", self.name);
+                crate::warn!(
+                    "tollgate: a VM failed: its {places} of {} are given back",
+                    self.name()
+                );
             }
         }
     }
@@ -289,12 +298,12 @@ fn vm_id() -> String {
 
 impl fmt::Debug for SharedGauge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SharedGauge({})", self.0.name)
+        write!(f, "SharedGauge({})", self.0.name())
     }
 }
 
 impl fmt::Debug for Reservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reservation({})", self.0.name)
+        write!(f, "Reservation({})", self.0.name())
     }
 }
