@@ -432,6 +432,31 @@ fn trailers_are_held_while_their_phase_waits_though_the_body_is_done() {
     }
 }
 
+/// Reads bodies only.
+struct Reader;
+
+impl HttpFilter for Reader {
+    const NAME: &'static str = "reader";
+    const HANDLES_REQUEST: bool = false;
+    const HANDLES_REQUEST_TRAILERS: bool = false;
+    const HANDLES_RESPONSE: bool = false;
+    const HANDLES_RESPONSE_BODY: bool = false;
+    const HANDLES_RESPONSE_TRAILERS: bool = false;
+    const HANDLES_END: bool = false;
+    type Config = Config;
+    type State = ();
+
+    fn configure(_config: Config, _setup: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+}
+
+/// Else the host would let a body go that the filter has not seen the end of.
+#[test]
+fn who_reads_a_body_is_told_of_the_trailers_that_may_end_it() {
+    assert_eq!(&phases::<Reader>(), b"01100001");
+}
+
 #[test]
 fn a_stream_that_is_reset_passes_nothing_more() {
     let host = start_configured::<Probe>();
