@@ -432,7 +432,7 @@ fn trailers_are_held_while_their_phase_waits_though_the_body_is_done() {
     }
 }
 
-/// Reads bodies only.
+/// Reads the bodies of requests, and the trailers of responses.
 struct Reader;
 
 impl HttpFilter for Reader {
@@ -441,7 +441,6 @@ impl HttpFilter for Reader {
     const HANDLES_REQUEST_TRAILERS: bool = false;
     const HANDLES_RESPONSE: bool = false;
     const HANDLES_RESPONSE_BODY: bool = false;
-    const HANDLES_RESPONSE_TRAILERS: bool = false;
     const HANDLES_END: bool = false;
     type Config = Config;
     type State = ();
@@ -451,10 +450,10 @@ impl HttpFilter for Reader {
     }
 }
 
-/// Else the host would let a body go that the filter has not seen the end of.
+/// Else the host would let a body go that the filter has not seen the beginning or the end of.
 #[test]
-fn who_reads_a_body_is_told_of_the_trailers_that_may_end_it() {
-    assert_eq!(&phases::<Reader>(), b"01100001");
+fn who_reads_a_body_is_told_of_the_headers_and_trailers_around_it() {
+    assert_eq!(&phases::<Reader>(), b"11110101");
 }
 
 #[test]
