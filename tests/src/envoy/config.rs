@@ -298,6 +298,15 @@ impl Cluster {
     pub fn with_endpoints(mut self, extra: Value) -> Self {
         merge(&mut self.0["load_assignment"]["endpoints"][0], extra);
         self
+    /// Speaks HTTP/1.1 with trailers to the host; without this they are dropped.
+    #[must_use]
+    pub fn http1_trailers(self) -> Self {
+        self.with(json!({ "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": HTTP_PROTOCOL_OPTIONS,
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        } }))
     }
 
     /// Sets further members of the cluster.

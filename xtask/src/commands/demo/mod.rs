@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         binary::locate()?
     };
     println!("{found}");
-    build::run()?;
+    build::filters()?;
     println!();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(show(arguments))

@@ -1,0 +1,54 @@
+//! Greets every request, and counts how many it greeted.
+//!
+//! **Shows** the smallest whole filter: a configuration, a header, a counter.
+//!
+//! ```yaml
+//! - name: greeter
+//!   typed_config:
+//!     "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+//!     config:
+//!       name: greeter
+//!       failure_policy: FAIL_OPEN
+//!       vm_config:
+//!         vm_id: greeter
+//!         runtime: envoy.wasm.runtime.v8
+//!         code: { local: { filename: /etc/envoy/greeter.wasm } }
+//!       configuration:
+//!         "@type": type.googleapis.com/google.protobuf.StringValue
+//!         value: '{ "greeting": "hello" }'
+//! ```
+#![forbid(unsafe_code)]
+
+use tollgate::prelude::*;
+
+/// What the operator writes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The value of `x-greeting` that the upstream sees.
+    greeting: String,
+}
+
+/// The filter.
+#[derive(Clone, Debug)]
+pub struct Greeter {
+    greeting: String,
+    greeted: Counter,
+}
+
+#[tollgate::filter(feature = "module")]
+impl HttpFilter for Greeter {
+    const NAME: &'static str = "greeter";
+    const ON_FAILURE: FailurePolicy = FailurePolicy::Open;
+    type Config = Config;
+
+    fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self { greeting: config.greeting, greeted: setup.counter("greeted")? })
+    }
+
+    async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
+        request.headers_mut().set("x-greeting", &self.greeting)?;
+        self.greeted.increment();
+        Ok(Flow::Continue)
+    }
+}
