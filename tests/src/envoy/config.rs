@@ -298,6 +298,8 @@ impl Cluster {
     pub fn with_endpoints(mut self, extra: Value) -> Self {
         merge(&mut self.0["load_assignment"]["endpoints"][0], extra);
         self
+    }
+
     /// Speaks HTTP/1.1 with trailers to the host; without this they are dropped.
     #[must_use]
     pub fn http1_trailers(self) -> Self {

@@ -2,7 +2,6 @@
 
 mod ask;
 mod check;
-mod greeter;
 mod limit;
 mod redact;
 

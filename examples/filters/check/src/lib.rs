@@ -146,3 +146,21 @@ fn question(request: &Request<'_>) -> Result<CheckRequest> {
         authorization: header("authorization"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    /// As `protoc` writes and reads the messages above.
+    #[test]
+    fn messages_have_the_form_of_their_proto() {
+        let (path, authorization) = (b"/a".to_vec(), b"\xff".to_vec());
+        let request = CheckRequest { method: "GET".to_owned(), path, authorization };
+        assert_eq!(request.encode_to_vec(), b"\x0a\x03GET\x12\x02/a\x1a\x01\xff");
+        let response = CheckResponse::decode(&b"\x08\x01\x12\x03joe\x1a\x02no"[..]).unwrap();
+        let (user, reason) = ("joe".to_owned(), "no".to_owned());
+        assert_eq!(response, CheckResponse { allowed: true, user, reason });
+        assert_eq!(CheckResponse::decode(&b""[..]).unwrap(), CheckResponse::default());
+    }
+}

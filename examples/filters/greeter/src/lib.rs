@@ -52,3 +52,18 @@ impl HttpFilter for Greeter {
         Ok(Flow::Continue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate::config;
+
+    #[test]
+    fn a_greeting_is_all_that_is_needed_and_allowed() {
+        let config: Config = config::from_slice(br#"{ "greeting": "hello" }"#).unwrap();
+        assert_eq!(config.greeting, "hello");
+        for wrong in ["{}", r#"{ "greeting": 5 }"#, r#"{ "greeting": "hello", "colour": "red" }"#] {
+            assert!(config::from_slice::<Config>(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+}
