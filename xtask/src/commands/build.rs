@@ -59,7 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Builds the filter in a folder, says how large it is, and returns where.
 pub(crate) fn one(folder: &Path) -> Result<PathBuf> {
     let manifest = folder.join("Cargo.toml");
-    compile_with(|cargo| drop(cargo.arg("--manifest-path").arg(&manifest)))?;
+    compile_with(|cargo| {
+        cargo.arg("--manifest-path").arg(&manifest);
+    })?;
     let target =
         Target { package: folder::package(&manifest)?, module: modules::of_folder(folder) };
     let Size { compiled, finished } = target.install()?;

@@ -39,7 +39,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use tollgate::callout::{CallError, HttpCall, Retry};
-use tollgate::config::Duration;
+use tollgate::config::{Duration, PositiveDuration};
 use tollgate::prelude::*;
 use tollgate::task::SingleFlight;
 use tollgate::time::Instant;
@@ -50,8 +50,7 @@ const MAX_USERS: usize = 1000;
 const MAX_CREDENTIALS: usize = 8192;
 
 /// What the operator writes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Config {
     /// The cluster of the service.
     cluster: String,
@@ -60,7 +59,7 @@ pub struct Config {
     /// Where it answers.
     path: String,
     /// How long each try may take.
-    timeout: Duration,
+    timeout: PositiveDuration,
     /// How often a call that failed is made again; not by default.
     #[serde(default)]
     retries: u32,
@@ -83,8 +82,11 @@ pub struct Ask {
 #[derive(Debug)]
 struct Known {
     verdicts: RefCell<Cache<Verdict>>,
-    calls: RefCell<HashMap<Vec<u8>, SingleFlight<Result<Verdict, CallError>>>>,
+    calls: RefCell<HashMap<Vec<u8>, Call>>,
 }
+
+/// One for all who ask meanwhile.
+type Call = SingleFlight<Result<Verdict, CallError>>;
 
 /// What the service said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

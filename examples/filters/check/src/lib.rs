@@ -44,17 +44,16 @@
 #![forbid(unsafe_code)]
 
 use tollgate::callout::{GrpcCall, GrpcError};
-use tollgate::config::Duration;
+use tollgate::config::PositiveDuration;
 use tollgate::prelude::*;
 
 /// What the operator writes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Config {
     /// The cluster of the service.
     cluster: String,
     /// How long its answer may take.
-    timeout: Duration,
+    timeout: PositiveDuration,
 }
 
 /// What the service is asked.

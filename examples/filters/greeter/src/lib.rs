@@ -22,17 +22,16 @@
 use tollgate::prelude::*;
 
 /// What the operator writes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Config {
     /// The value of `x-greeting` that the upstream sees.
-    greeting: String,
+    greeting: HeaderValue,
 }
 
 /// The filter.
 #[derive(Clone, Debug)]
 pub struct Greeter {
-    greeting: String,
+    greeting: HeaderValue,
     greeted: Counter,
 }
 
@@ -61,8 +60,13 @@ mod tests {
     #[test]
     fn a_greeting_is_all_that_is_needed_and_allowed() {
         let config: Config = config::from_slice(br#"{ "greeting": "hello" }"#).unwrap();
-        assert_eq!(config.greeting, "hello");
-        for wrong in ["{}", r#"{ "greeting": 5 }"#, r#"{ "greeting": "hello", "colour": "red" }"#] {
+        assert_eq!(&*config.greeting, "hello");
+        for wrong in [
+            "{}",
+            r#"{ "greeting": 5 }"#,
+            r#"{ "greeting": "two\nlines" }"#,
+            r#"{ "greeting": "hello", "colour": "red" }"#,
+        ] {
             assert!(config::from_slice::<Config>(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

@@ -25,15 +25,15 @@
 #![forbid(unsafe_code)]
 
 use std::cell::OnceCell;
+use tollgate::config::AtLeastOne;
 use tollgate::prelude::*;
 use tollgate::shared::{Reservation, SharedGauge};
 
 /// What the operator writes.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub struct Config {
     /// So many requests may be in flight at a time.
-    max_in_flight: u64,
+    max_in_flight: AtLeastOne,
 }
 
 /// The filter.
@@ -53,11 +53,8 @@ impl HttpFilter for Limit {
     type State = OnceCell<Reservation>;
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
-        if config.max_in_flight == 0 {
-            return Err(ConfigError::new("max_in_flight", "0", "a whole number of at least 1"));
-        }
         Ok(Self {
-            max_in_flight: config.max_in_flight,
+            max_in_flight: config.max_in_flight.get().into(),
             // A count for each configuration, since each has a limit of its own.
             in_flight: setup.shared_gauge(&format!("{}.in_flight", setup.plugin_name()))?,
             rejected: setup.counter("rejected")?,

@@ -32,8 +32,7 @@ use tollgate::headers::HeaderMap;
 use tollgate::prelude::*;
 
 /// What the operator writes.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub struct Config {
     /// How many bytes of a body are read, at most; below the listener's
     /// `per_connection_buffer_limit_bytes` (1 MiB).
@@ -43,7 +42,7 @@ pub struct Config {
 }
 
 /// What happens to a body that is larger than the limit, or compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unreadable {
     /// It passes as it is.

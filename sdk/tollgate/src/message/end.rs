@@ -1,5 +1,5 @@
 use super::{Extensions, Memory};
-use crate::properties::Properties;
+use crate::properties::{Properties, ResponseFlag, ResponseFlags};
 
 /// The end of an exchange; nothing can be changed any more.
 #[derive(Debug)]
@@ -20,15 +20,22 @@ pub enum Ending {
     Reset,
 }
 
-/// Bits of `response.flags` (`CoreResponseFlag` in Envoy's `envoy/stream_info/stream_info.h`).
-mod flag {
-    /// Its connection ended (14), or it reset the stream (28).
-    pub(super) const CLIENT_LEFT: u64 = 1 << 14 | 1 << 28;
-    /// The upstream's time was over (2, 19), the stream was reset (3, 4, 6, 23), it was idle too long
-    /// (16), took too long (22), or there was no memory left (25).
-    pub(super) const CUT_OFF: u64 =
-        1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 16 | 1 << 19 | 1 << 22 | 1 << 23 | 1 << 25;
-}
+/// What Envoy notes of a stream whose client has left.
+const CLIENT_LEFT: [ResponseFlag; 2] =
+    [ResponseFlag::DownstreamConnectionTermination, ResponseFlag::DownstreamRemoteReset];
+
+/// What it notes of one that it could not bring to its end.
+const CUT_OFF: [ResponseFlag; 9] = [
+    ResponseFlag::UpstreamRequestTimeout,
+    ResponseFlag::LocalReset,
+    ResponseFlag::UpstreamRemoteReset,
+    ResponseFlag::UpstreamConnectionTermination,
+    ResponseFlag::StreamIdleTimeout,
+    ResponseFlag::UpstreamMaxStreamDurationReached,
+    ResponseFlag::DurationTimeout,
+    ResponseFlag::UpstreamProtocolError,
+    ResponseFlag::OverloadManager,
+];
 
 /// How `response.code_details` begin when an upstream reset the stream in the middle of its response
 /// (`source/common/stream_info/utility.h`).
@@ -61,9 +68,11 @@ impl<'a, S> End<'a, S> {
     /// response, cannot be told from a whole one.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        let details = Properties.response_code_details().ok().flatten().unwrap_or_default();
-        let (flags, code) = (number("flags").unwrap_or_default(), number("code"));
-        Ending::of(flags, code, &details, self.was_reset)
+        let response = Properties.response();
+        let (flags, code) = (response.flags().ok().flatten(), response.code().ok().flatten());
+        let details = response.code_details().ok().flatten();
+        let details = details.as_deref().unwrap_or_default();
+        Ending::of(flags.unwrap_or_default(), code, details, self.was_reset)
     }
 
     /// The same end, as a part of the filter sees it.
@@ -72,19 +81,14 @@ impl<'a, S> End<'a, S> {
     }
 }
 
-/// A number that Envoy knows of the response.
-fn number(name: &str) -> Option<u64> {
-    let bytes = Properties.bytes(&["response", name]).ok()??;
-    Some(u64::from_le_bytes(bytes.as_slice().try_into().ok()?))
-}
-
 impl Ending {
     /// A stream that is cut off gets an answer of Envoy's own, with a status of 400 or more, if none is
     /// on its way yet; that one is complete.
-    fn of(flags: u64, code: Option<u64>, details: &[u8], was_reset: bool) -> Self {
+    fn of(flags: ResponseFlags, code: Option<u16>, details: &[u8], was_reset: bool) -> Self {
+        let any = |of: &[ResponseFlag]| of.iter().any(|flag| flags.contains(*flag));
         let answered = code.is_some_and(|code| code > 0);
-        let cut_off = flags & flag::CUT_OFF != 0 && code.is_none_or(|code| code < 400);
-        if flags & flag::CLIENT_LEFT != 0 {
+        let cut_off = any(&CUT_OFF) && code.is_none_or(|code| code < 400);
+        if any(&CLIENT_LEFT) {
             Self::ClientLeft
         } else if was_reset || !answered || cut_off || details.starts_with(RESET_IN_RESPONSE) {
             Self::Reset
@@ -117,9 +121,10 @@ mod tests {
             (1 << 6, Some(500), cut, Reset),
             (0, None, "wasm_close_stream", Reset),
         ] {
-            let seen = Ending::of(flags, code, details.as_bytes(), false);
+            let seen = Ending::of(ResponseFlags::from_bits(flags), code, details.as_bytes(), false);
             assert_eq!(seen, ending, "{flags} {code:?} {details}");
         }
-        assert_eq!(Ending::of(0, Some(200), b"via_upstream", true), Reset);
+        let none = ResponseFlags::default();
+        assert_eq!(Ending::of(none, Some(200), b"via_upstream", true), Reset);
     }
 }

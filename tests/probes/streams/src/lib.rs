@@ -41,8 +41,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LIMIT: usize = 100_000;
 
 /// Nothing to configure.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub struct Config {}
 
 /// What happens to the two bodies.

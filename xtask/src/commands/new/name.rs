@@ -9,100 +9,15 @@ use anyhow::{Error, Result, bail, ensure};
 const MAX_LENGTH: usize = 64;
 
 /// Words that Rust keeps for itself, and crates that are always there: no crate can be called so.
-const RESERVED: [&str; 57] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc_macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-    "tollgate",
-];
+const RESERVED: &str = "abstract alloc as async await become box break const continue core crate do dyn \
+    else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
+    proc_macro pub ref return self static std struct super test tollgate trait true try type typeof \
+    unsafe unsized use virtual where while yield";
 
-/// Types that a filter's code uses: its own cannot be called so.
-const TAKEN: [&str; 31] = [
-    "Body",
-    "Box",
-    "Cell",
-    "Clone",
-    "Collected",
-    "Config",
-    "ConfigError",
-    "Copy",
-    "Counter",
-    "Debug",
-    "Default",
-    "Deserialize",
-    "Drop",
-    "End",
-    "Ending",
-    "Err",
-    "FailurePolicy",
-    "Flow",
-    "Gauge",
-    "Histogram",
-    "Iterator",
-    "None",
-    "Ok",
-    "Option",
-    "Request",
-    "Response",
-    "Result",
-    "Setup",
-    "Some",
-    "String",
-    "Vec",
-];
+/// Types and traits that a filter's code uses: its own type cannot be called so.
+const TAKEN: &str = "Body Box Cell Clone Collected Config ConfigError Copy Counter Debug Default \
+    Deserialize Drop End Ending Err FailurePolicy Flow Gauge HeaderValue Histogram HostError HttpFilter \
+    Iterator JsonSchema LocalReply None Ok Option Request Response Result Setup Some String Trailers Vec";
 
 /// A name that a crate can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +34,8 @@ impl FromStr for Name {
             "a filter's name has small letters, digits, `-` and `_`, begins with a letter, and is at most \
              {MAX_LENGTH} long, such as `rate-limit`"
         );
-        if RESERVED.contains(&&*name.replace('-', "_")) {
+        let crate_name = name.replace('-', "_");
+        if RESERVED.split(' ').any(|word| word == crate_name) {
             bail!("no crate can be called {name}: Rust, or the SDK, needs it");
         }
         Ok(Self(name.to_owned()))
@@ -161,7 +77,8 @@ impl Name {
     fn type_name(&self) -> String {
         let words = self.0.split(['-', '_']).filter(|word| !word.is_empty());
         let name: String = words.map(|word| word[..1].to_uppercase() + &word[1..]).collect();
-        if TAKEN.contains(&&*name) { name + "Filter" } else { name }
+        let is_taken = TAKEN.split(' ').any(|taken| taken == name);
+        if is_taken { name + "Filter" } else { name }
     }
 }
 
