@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`envoy`] | finds Envoy, writes its configuration, runs it, reads its stats and logs |
 //! | [`upstream`] | a service that records what arrives and answers as told |
+//! | [`wire`] | a service that answers with exactly the bytes it is told, in pieces |
 //! | [`client`] | HTTP/1.1 and HTTP/2 requests; raw bytes for what no client library would send |
 //! | [`certificates`] | an authority and certificates, for TLS on both sides |
 //! | [`tokens`] | signing keys, their JWKS, and tokens good and bad |
@@ -48,6 +49,7 @@ pub mod oracle;
 pub mod tokens;
 pub mod upstream;
 pub mod wait;
+pub mod wire;
 
 /// The folder of the workspace.
 #[must_use]

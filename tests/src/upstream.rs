@@ -1,6 +1,7 @@
 //! A service that records what arrives and answers as told, in HTTP/1.1 and HTTP/2 (prior
 //! knowledge).
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -35,6 +37,8 @@ pub struct Received {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// What came behind the body; the values are bytes.
+    pub trailers: HeaderMap,
 }
 
 impl Received {
@@ -51,6 +55,7 @@ pub struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    trailers: HeaderMap,
     delay: Duration,
     reset: bool,
 }
@@ -67,6 +72,7 @@ impl Answer {
             status: StatusCode::from_u16(status).expect("a status between 100 and 999"),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            trailers: HeaderMap::new(),
             delay: Duration::ZERO,
             reset: false,
         }
@@ -96,6 +102,38 @@ impl Answer {
         let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value");
         self.headers.append(name, value);
         self
+    }
+
+    /// With one more trailer. In HTTP/1.1 they are sent only to who says `te: trailers`.
+    ///
+    /// # Panics
+    ///
+    /// When name or value cannot be a header.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value");
+        self.trailers.append(name, value);
+        self
+    }
+
+    /// The answer of a unary gRPC service: a message, in protobuf.
+    #[must_use]
+    pub fn grpc(message: &[u8]) -> Self {
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+        Self::status(200)
+            .header("content-type", "application/grpc")
+            .body([&[0], &length[..], message].concat())
+            .trailer("grpc-status", "0")
+    }
+
+    /// The answer of a gRPC service that fails.
+    #[must_use]
+    pub fn grpc_status(status: u32, message: &str) -> Self {
+        Self::status(200)
+            .header("content-type", "application/grpc")
+            .header("grpc-status", status.to_string())
+            .header("grpc-message", message)
     }
 
     /// After a pause.
@@ -262,7 +300,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
-) -> Result<hyper::Response<Full<Bytes>>> {
+) -> Result<hyper::Response<BoxBody<Bytes, Infallible>>> {
     let _in_flight = InFlight::enter(&shared);
     let received = receive(request).await?;
     let script = shared.script();
@@ -274,7 +312,11 @@ async fn answer(
     if answer.reset {
         return Err(anyhow!("a reset was asked for"));
     }
-    let mut response = hyper::Response::new(Full::new(answer.body));
+    let body = Full::new(answer.body);
+    let mut response = hyper::Response::new(match answer.trailers.is_empty() {
+        true => body.boxed(),
+        false => body.with_trailers(std::future::ready(Some(Ok(answer.trailers)))).boxed(),
+    });
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     Ok(response)
@@ -282,11 +324,14 @@ async fn answer(
 
 async fn receive(request: hyper::Request<Incoming>) -> Result<Received> {
     let (head, body) = request.into_parts();
+    let body = body.collect().await?;
+    let trailers = body.trailers().cloned().unwrap_or_default();
     Ok(Received {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         version: head.version,
         headers: head.headers,
-        body: body.collect().await?.to_bytes(),
+        body: body.to_bytes(),
+        trailers,
     })
 }

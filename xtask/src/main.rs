@@ -2,16 +2,19 @@
 
 mod cargo;
 mod commands;
+mod folder;
 mod interrupt;
 mod optimize;
+mod ports;
 mod prune;
+mod template;
 mod ui;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench, build, demo, schema, test};
+use commands::{bench, build, demo, new, run, schema, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -26,11 +29,11 @@ enum Command {
     /// Measures what filters cost in stock Envoy
     Bench(bench::Arguments),
     /// Builds the filters and writes them to dist/*.wasm
-    Build {
-        /// Builds the modules that only tests use, too
-        #[arg(long)]
-        probes: bool,
-    },
+    Build(build::Arguments),
+    /// Makes a filter of your own: a crate that builds, tests and runs at once
+    New(new::Arguments),
+    /// Builds one filter, and starts Envoy with it in front of a service that shows what it receives
+    Run(run::Arguments),
     /// Prunes one module that was built elsewhere
     Prune(commands::prune::Arguments),
     /// Builds, starts Envoy with the four filters, and shows what each does to real requests
@@ -44,7 +47,9 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Build { probes } => build(probes).map(|()| ExitCode::SUCCESS),
+        Command::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::New(arguments) => new::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
@@ -54,9 +59,4 @@ fn main() -> ExitCode {
         eprintln!("{} {error:#}", ui::bad("error:"));
         ExitCode::FAILURE
     })
-}
-
-fn build(probes: bool) -> anyhow::Result<()> {
-    build::run()?;
-    if probes { build::probes() } else { Ok(()) }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Stream<F: HttpFilter> {
     /// Whether the filter has answered. Its answer comes by as a response too, and cannot be
     /// answered again: the host would ignore that, and the client wait for ever.
     replied: Cell<bool>,
+    /// Whether it was cut off here.
+    was_reset: Cell<bool>,
 }
 
 impl<F: HttpFilter> Stream<F> {
@@ -50,6 +52,7 @@ impl<F: HttpFilter> Stream<F> {
             request: Direction::new(StreamKind::Request),
             response: Direction::new(StreamKind::Response),
             replied: Cell::new(false),
+            was_reset: Cell::new(false),
         }
     }
 
@@ -101,7 +104,7 @@ impl<F: HttpFilter> Stream<F> {
         self.request.cancel();
         self.response.cancel();
         if F::HANDLES_END {
-            self.plugin.filter.end(&End::new(self.memory()));
+            self.plugin.filter.end(&End::new(self.memory(), self.was_reset.get()));
         }
     }
 
@@ -197,10 +200,12 @@ impl<F: HttpFilter> Stream<F> {
         match self.plugin.flow(direction.kind(), result) {
             Flow::Continue => return ControlFlow::Continue(()),
             Flow::Reply(_) if self.replied.get() => return ControlFlow::Continue(()),
-            Flow::Reply(reply) => self.reply(direction.kind(), &reply),
-            Flow::Reset => {
-                let _ = abi::close_stream(direction.kind());
+            Flow::Reply(reply) => {
+                // Envoy resets the stream when the headers of a response are on their way.
+                self.was_reset.set(self.response.is_behind_headers());
+                self.reply(direction.kind(), &reply);
             }
+            Flow::Reset => self.reset(direction.kind()),
         }
         executor::acted();
         self.request.stop();
@@ -214,8 +219,13 @@ impl<F: HttpFilter> Stream<F> {
         if let Err(error) = reply.send() {
             self.plugin.failures.increment();
             crate::warn!("tollgate {}: cannot send a reply: {error}", F::NAME);
-            let _ = abi::close_stream(kind);
+            self.reset(kind);
         }
+    }
+
+    fn reset(&self, kind: StreamKind) {
+        self.was_reset.set(true);
+        let _ = abi::close_stream(kind);
     }
 }
 

@@ -416,17 +416,20 @@ macro_rules! export {
     };
 }
 
-/// Which phases a filter handles, in the order of the trait's methods, and whether anything of a stream
-/// may be left after its request's headers; `1` for each that is so.
+/// Which phases a filter needs to be told of, in the order of the trait's methods, and whether anything
+/// of a stream may be left after its request's headers; `1` for each that is so. What comes later in a
+/// direction begins with its headers, and a body may end with trailers.
 #[must_use]
 pub const fn phases<F: HttpFilter>() -> [u8; 8] {
+    let request = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
+    let response = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
     [
-        digit(F::HANDLES_REQUEST),
+        digit(F::HANDLES_REQUEST || request),
         digit(F::HANDLES_REQUEST_BODY),
-        digit(F::HANDLES_REQUEST_TRAILERS),
-        digit(F::HANDLES_RESPONSE),
+        digit(request),
+        digit(F::HANDLES_RESPONSE || response),
         digit(F::HANDLES_RESPONSE_BODY),
-        digit(F::HANDLES_RESPONSE_TRAILERS),
+        digit(response),
         digit(F::HANDLES_END),
         digit(F::KEEPS_STREAMS || F::REQUEST_WAITS),
     ]

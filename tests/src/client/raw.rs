@@ -75,6 +75,17 @@ impl RawConnection {
         timeout(LIMIT, self.response()).await.context("no answer in time")?
     }
 
+    /// Reads everything until the peer closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks instead, or takes longer than 30 seconds.
+    pub async fn rest(&mut self) -> Result<String> {
+        let mut bytes = Vec::new();
+        timeout(LIMIT, self.0.read_to_end(&mut bytes)).await.context("no end in time")??;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Whether the peer closes the connection, having sent nothing more, within 30 seconds.
     pub async fn is_closed_by_peer(&mut self) -> bool {
         let end = timeout(LIMIT, self.0.fill_buf()).await;

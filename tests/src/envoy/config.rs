@@ -300,6 +300,17 @@ impl Cluster {
         self
     }
 
+    /// Speaks HTTP/1.1 with trailers to the host; without this they are dropped.
+    #[must_use]
+    pub fn http1_trailers(self) -> Self {
+        self.with(json!({ "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": HTTP_PROTOCOL_OPTIONS,
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        } }))
+    }
+
     /// Sets further members of the cluster.
     #[must_use]
     pub fn with(mut self, extra: Value) -> Self {

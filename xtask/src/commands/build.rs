@@ -1,16 +1,32 @@
-//! `cargo xtask build`: the filters as modules in `dist/`; the probes of the tests in the target folder.
+//! `cargo xtask build`: the filters as modules in `dist/`; examples and the probes of the tests in the
+//! target folder; or one filter.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
-use tollgate_e2e::modules::{self, FILTERS, Filter, Probe, SUITE};
+use tollgate_e2e::modules::{self, Example, FILTERS, Filter, Probe, SUITE};
 use tollgate_e2e::target_dir;
 
 use crate::cargo::{self, WASM_TARGET, cargo};
+use crate::folder;
 use crate::optimize;
 use crate::prune::prune;
 use crate::ui;
+
+/// What `cargo xtask build` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only this one: a filter or example by its name, or the folder of a crate
+    filter: Option<String>,
+    /// Builds the examples, too
+    #[arg(long)]
+    examples: bool,
+    /// Builds the modules that only tests use, too
+    #[arg(long)]
+    probes: bool,
+}
 
 /// A package and where its module goes.
 pub(crate) struct Target {
@@ -25,14 +41,48 @@ pub(crate) struct Size {
     pub(crate) finished: usize,
 }
 
+/// Builds what is asked for.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.filter {
+        Some(filter) => one(&folder::find(filter)?).map(drop)?,
+        None => filters()?,
+    }
+    if arguments.examples {
+        examples()?;
+    }
+    if arguments.probes {
+        probes()?;
+    }
+    Ok(())
+}
+
+/// Builds the filter in a folder, says how large it is, and returns where.
+pub(crate) fn one(folder: &Path) -> Result<PathBuf> {
+    let manifest = folder.join("Cargo.toml");
+    compile_with(|cargo| {
+        cargo.arg("--manifest-path").arg(&manifest);
+    })?;
+    let target =
+        Target { package: folder::package(&manifest)?, module: modules::of_folder(folder) };
+    let Size { compiled, finished } = target.install()?;
+    println!("{}: {compiled} bytes compiled, {finished} finished", target.module.display());
+    Ok(target.module)
+}
+
 /// Builds all filters and prints the sizes of their modules.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn filters() -> Result<()> {
     let mut sizes = build(&FILTERS.map(|filter| Target::from(&filter)))?;
     // By itself: cargo would else build the filters once for both, with the entry points that the
     // modules of their own need, and a module has one.
     sizes.extend(build(&[Target::from(&SUITE)])?);
     print_sizes(modules::all().zip(sizes));
     Ok(())
+}
+
+/// Builds the examples.
+pub(crate) fn examples() -> Result<()> {
+    let examples: Vec<_> = Example::all()?.iter().map(Target::from).collect();
+    build(&examples).map(drop)
 }
 
 /// Builds the modules that only tests use. By themselves: a feature of a crate that only a probe wants
@@ -61,11 +111,17 @@ pub(crate) fn build_module(package: &str) -> Result<Vec<u8>> {
 }
 
 fn compile(packages: &[&str]) -> Result<()> {
+    compile_with(|cargo| {
+        for package in packages {
+            cargo.args(["--package", package]);
+        }
+    })
+}
+
+fn compile_with(select: impl FnOnce(&mut Command)) -> Result<()> {
     cargo::ensure_wasm_target()?;
     let mut command = cargo(&["build", "--release", "--target", WASM_TARGET]);
-    for package in packages {
-        command.args(["--package", package]);
-    }
+    select(&mut command);
     cargo::run(&mut command).context("the modules do not compile")
 }
 
@@ -101,6 +157,12 @@ impl Target {
 impl From<&Filter> for Target {
     fn from(filter: &Filter) -> Self {
         Self { package: filter.package(), module: filter.module() }
+    }
+}
+
+impl From<&Example> for Target {
+    fn from(example: &Example) -> Self {
+        Self { package: example.package(), module: example.module() }
     }
 }
 

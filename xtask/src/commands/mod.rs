@@ -3,6 +3,8 @@
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod demo;
+pub(crate) mod new;
 pub(crate) mod prune;
+pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod test;

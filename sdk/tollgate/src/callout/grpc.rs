@@ -1,5 +1,5 @@
 use super::{Calls, DEFAULT_LIMIT, DEFAULT_TIMEOUT, Pending, Retry, as_plugin, milliseconds};
-use crate::abi::{self, BufferKind, HostError};
+use crate::abi::{self, BufferKind, HostError, Status};
 use crate::headers::HeaderMap;
 use prost::Message;
 use std::fmt;
@@ -9,6 +9,10 @@ use std::time::Duration;
 const DEADLINE_EXCEEDED: u32 = 4;
 /// gRPC's `UNAVAILABLE`.
 const UNAVAILABLE: u32 = 14;
+/// What Envoy says of a status that the service gave.
+const FROM_SERVICE: &str = "via_upstream";
+/// What Envoy says when the time was over.
+const TIMED_OUT: &str = "response_timeout";
 
 thread_local! {
     static CALLS: Calls<Result<Vec<u8>, GrpcError>> = const { Calls::new() };
@@ -51,10 +55,11 @@ pub struct GrpcCall {
 /// Why a gRPC call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrpcError {
-    /// The host did not make the call: it does not know the cluster, or refuses the call.
+    /// The host did not make the call.
     Refused(HostError),
-    /// The call ended with a status other than `OK`. A cluster that cannot be reached is `UNAVAILABLE`
-    /// (14), and a time that is over is `DEADLINE_EXCEEDED` (4), as gRPC has it.
+    /// The call ended with a status other than `OK`. A cluster that is unknown, has no host that could
+    /// be asked or cannot be reached is `UNAVAILABLE` (14), and a time that is over is
+    /// `DEADLINE_EXCEEDED` (4), as gRPC has it.
     Status {
         /// The number of the status.
         code: u32,
@@ -167,7 +172,7 @@ impl GrpcCall {
             message,
             timeout_milliseconds: milliseconds(self.timeout),
         };
-        let number = as_plugin(|| abi::grpc_call(&call)).map_err(GrpcError::Refused)?;
+        let number = as_plugin(|| abi::grpc_call(&call)).map_err(refused)?;
         Pending::new(&CALLS, number, self.limit, abandon).answer().await
     }
 }
@@ -189,6 +194,18 @@ struct EnvoyGrpc {
 impl GrpcError {
     fn is_worth_a_retry(&self) -> bool {
         matches!(self, Self::Status { code: UNAVAILABLE | DEADLINE_EXCEEDED, .. })
+    }
+}
+
+/// Why the host did not make a call. A cluster that is unknown or has no host that could take it fails
+/// before the call has begun (Envoy, `Context::grpcCall` in `source/extensions/common/wasm/context.cc`).
+fn refused(error: HostError) -> GrpcError {
+    match error.status() {
+        Status::InternalFailure => {
+            let message = "the cluster is unknown, or has no host to ask".to_owned();
+            GrpcError::Status { code: UNAVAILABLE, message }
+        }
+        _ => GrpcError::Refused(error),
     }
 }
 
@@ -215,10 +232,24 @@ pub(crate) fn closed(number: u32, code: u32) {
     let Some(slot) = CALLS.with(|calls| calls.find(number)) else { return };
     let message = abi::call_status().map(|(_, message)| message).unwrap_or_default();
     forget(number);
-    slot.fill(Err(match code {
+    slot.fill(Err(ended(code, &String::from_utf8_lossy(&message))));
+}
+
+/// What the end of a call means. Envoy appends to the message, in braces, who ended it
+/// (`source/common/grpc/async_client_impl.cc`), and has one status for all that it ends itself.
+fn ended(code: u32, message: &str) -> GrpcError {
+    let (message, details) = match message.strip_suffix('}').and_then(|it| it.rsplit_once('{')) {
+        Some(parts) => parts,
+        None if message == FROM_SERVICE => ("", message),
+        None => (message, message),
+    };
+    match code {
         0 => GrpcError::Malformed,
-        code => GrpcError::Status { code, message: String::from_utf8_lossy(&message).into_owned() },
-    }));
+        UNAVAILABLE if details == TIMED_OUT => {
+            GrpcError::Status { code: DEADLINE_EXCEEDED, message: message.to_owned() }
+        }
+        code => GrpcError::Status { code, message: message.to_owned() },
+    }
 }
 
 /// The host has no part in the call any more, so that there is nothing to cancel.
@@ -235,5 +266,37 @@ impl fmt::Debug for GrpcCall {
             .field("method", &self.method)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u32, message: &str) -> GrpcError {
+        GrpcError::Status { code, message: message.to_owned() }
+    }
+
+    #[test]
+    fn who_ended_a_call_is_taken_out_of_the_message() {
+        assert_eq!(ended(7, "no way{via_upstream}"), status(7, "no way"));
+        assert_eq!(ended(7, "no {way}{via_upstream}"), status(7, "no {way}"));
+        assert_eq!(ended(13, "via_upstream"), status(13, ""));
+        assert_eq!(ended(13, ""), status(13, ""));
+        assert_eq!(ended(0, ""), GrpcError::Malformed);
+    }
+
+    #[test]
+    fn a_time_that_is_over_is_told_from_a_cluster_that_cannot_be_reached() {
+        let over = "upstream request timeout{response_timeout}";
+        assert_eq!(ended(14, over), status(4, "upstream request timeout"));
+        let from_the_service = "response_timeout{via_upstream}";
+        assert_eq!(ended(14, from_the_service), status(14, "response_timeout"));
+        let refused = GrpcError::Refused(HostError::new("proxy_grpc_call", Status::ParseFailure));
+        assert!(!refused.is_worth_a_retry());
+        assert!(
+            super::refused(HostError::new("proxy_grpc_call", Status::InternalFailure))
+                .is_worth_a_retry()
+        );
     }
 }

@@ -1,8 +1,14 @@
 use super::{Calls, DEFAULT_LIMIT, DEFAULT_TIMEOUT, Pending, Retry, as_plugin, milliseconds};
 use crate::abi::{self, BufferKind, HostError, MapKind, Status};
 use crate::headers::HeaderMap;
+use crate::time::Instant;
 use std::fmt;
 use std::time::Duration;
+
+/// By so much a timer of the host may be early.
+const EARLY: Duration = Duration::from_millis(5);
+/// How long the cluster took to answer.
+const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
 
 thread_local! {
     static CALLS: Calls<Result<Answer, CallError>> = const { Calls::new() };
@@ -32,7 +38,8 @@ pub struct Answer {
 pub enum CallError {
     /// The host did not send the request: it does not know the cluster, or refuses the request.
     Refused(HostError),
-    /// The cluster could not be reached, or the connection broke before the answer was there.
+    /// The cluster has no host that could be asked, it could not be reached, or the connection broke
+    /// before the answer was there.
     Unreachable,
     /// The time was over first.
     TimedOut,
@@ -156,9 +163,32 @@ impl HttpCall {
             body: &self.body,
             timeout_milliseconds: milliseconds(self.timeout),
         };
-        let number = as_plugin(|| abi::http_call(&call)).map_err(CallError::Refused)?;
+        let start = Instant::now();
+        let number = as_plugin(|| abi::http_call(&call)).map_err(refused)?;
         // The ABI has no way to take a call back: its answer will find nobody.
-        Pending::new(&CALLS, number, self.limit, |_| ()).answer().await
+        let answer = Pending::new(&CALLS, number, self.limit, |_| ()).answer().await;
+        match (answer, start) {
+            // Envoy tells one that broke off from one whose time was over only before its headers.
+            (Err(CallError::Unreachable), Ok(start)) if self.is_over(start) => {
+                Err(CallError::TimedOut)
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// Envoy's timers count from when its event loop last woke, a little before the call.
+    fn is_over(&self, start: Instant) -> bool {
+        Instant::now().is_ok_and(|now| now.after(EARLY).since(start) >= self.timeout)
+    }
+}
+
+/// Why the host did not make a call. Where a cluster has no host that could take it, or has too many
+/// calls already, it fails before it has begun (Envoy, `Context::httpCall` in
+/// `source/extensions/common/wasm/context.cc`).
+fn refused(error: HostError) -> CallError {
+    match error.status() {
+        Status::InternalFailure => CallError::Unreachable,
+        _ => CallError::Refused(error),
     }
 }
 
@@ -195,7 +225,7 @@ fn read(headers: usize, body_size: usize, limit: usize) -> Result<Answer, CallEr
             abi::buffer(BufferKind::HttpCallResponseBody, 0, size).map_err(CallError::Malformed)?
         }
     };
-    Ok(Answer { status, headers, body })
+    unless_by_envoy(Answer { status, headers, body })
 }
 
 impl Answer {
@@ -230,6 +260,17 @@ impl Answer {
     }
 }
 
+/// Envoy answers a call that it cannot make with 502, 503 or 504 of its own. What comes from the cluster
+/// it marks with the time that took (`Filter::onUpstreamHeaders` in `source/common/router/router.cc`).
+fn unless_by_envoy(answer: Answer) -> Result<Answer, CallError> {
+    match answer.status {
+        _ if answer.headers.get(SERVICE_TIME).is_some() => Ok(answer),
+        502 | 503 => Err(CallError::Unreachable),
+        504 => Err(CallError::TimedOut),
+        _ => Ok(answer),
+    }
+}
+
 #[cfg(test)]
 pub(super) fn calls_under_way() -> usize {
     CALLS.with(|calls| calls.0.borrow().len())
@@ -254,5 +295,41 @@ impl fmt::Debug for Answer {
             .field("headers", &self.headers)
             .field("body_bytes", &self.body.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> Result<u16, CallError> {
+        let headers = HeaderMap::from_pairs(headers.iter().copied());
+        let answer = Answer { status, headers, body: Vec::new() };
+        unless_by_envoy(answer).map(|answer| answer.status)
+    }
+
+    #[test]
+    fn what_envoy_answers_in_the_place_of_a_cluster_is_no_answer() {
+        assert_eq!(answer(503, &[]), Err(CallError::Unreachable));
+        assert_eq!(answer(502, &[]), Err(CallError::Unreachable));
+        assert_eq!(answer(504, &[]), Err(CallError::TimedOut));
+    }
+
+    #[test]
+    fn what_a_cluster_answers_is_one_whatever_its_status() {
+        for status in [200, 404, 500, 502, 503, 504] {
+            assert_eq!(answer(status, &[(SERVICE_TIME, "3")]), Ok(status));
+        }
+        // Another host than Envoy might not mark it.
+        assert_eq!(answer(200, &[]), Ok(200));
+        assert_eq!(answer(500, &[]), Ok(500));
+    }
+
+    #[test]
+    fn a_cluster_without_hosts_is_unreachable_and_one_that_is_unknown_is_refused() {
+        let error = |status| HostError::new("proxy_http_call", status);
+        assert_eq!(refused(error(Status::InternalFailure)), CallError::Unreachable);
+        let unknown = error(Status::BadArgument);
+        assert_eq!(refused(unknown), CallError::Refused(unknown));
     }
 }

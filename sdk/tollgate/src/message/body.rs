@@ -161,7 +161,8 @@ impl Chunk<'_> {
     ///
     /// # Errors
     ///
-    /// When the host refuses.
+    /// When the host refuses; also for a body that had no bytes and ended with trailers, to which
+    /// the host can add none.
     pub fn replace(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.direction.pipe().replace(self.stage, bytes.as_ref())
     }
@@ -170,7 +171,8 @@ impl Chunk<'_> {
     ///
     /// # Errors
     ///
-    /// When the host refuses.
+    /// When the host refuses; also for a body that had no bytes and ended with trailers, to which
+    /// the host can add none.
     pub fn prepend(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.direction.pipe().prepend(self.stage, bytes.as_ref())
     }
@@ -179,7 +181,8 @@ impl Chunk<'_> {
     ///
     /// # Errors
     ///
-    /// When the host refuses.
+    /// When the host refuses; also for a body that had no bytes and ended with trailers, to which
+    /// the host can add none.
     pub fn append(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.direction.pipe().append(self.stage, bytes.as_ref())
     }

@@ -34,7 +34,7 @@ const OVERFLOW: &[u8] = b"_overflow";
 ///     }
 ///
 ///     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
-///         if let Some(cluster) = request.properties().cluster_name()? {
+///         if let Some(cluster) = request.properties().xds().cluster_name()? {
 ///             let requests = |_: &[u8], metrics: &Metrics| metrics.counter("requests");
 ///             self.clusters.get_or_make(&cluster, requests)?.increment();
 ///         }

@@ -193,6 +193,11 @@ impl Direction {
         matches!(self.progress.get(), Progress::WithHeaders(_) | Progress::BehindHeaders(_))
     }
 
+    /// Whether the headers have come and gone on.
+    pub(crate) fn is_behind_headers(&self) -> bool {
+        matches!(self.progress.get(), Progress::BehindHeaders(_) | Progress::Finished)
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.progress.get() == Progress::Stopped
     }

@@ -5,7 +5,7 @@
 //! stage has let go of everything, the host passes the buffer on. Positions count bytes from the start
 //! of that buffer.
 
-use crate::abi::{self, BufferKind, Result};
+use crate::abi::{self, BufferKind, HostError, Result, Status};
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
 
@@ -194,6 +194,10 @@ impl Pipe {
     }
 
     fn flush(&self) -> bool {
+        if self.ended.get() == Ended::WithTrailers {
+            // What the host still holds goes on together with them, and they are not looked at yet.
+            return false;
+        }
         let size = self.size.get();
         let mut stages = self.stages.borrow_mut();
         if !stages.iter().all(|stage| stage.done || stage.position >= size) {
@@ -239,6 +243,11 @@ impl Pipe {
     fn splice(&self, index: usize, start: usize, end: usize, data: &[u8]) -> Result<()> {
         let size = self.size.get();
         match (start, end) {
+            _ if data.is_empty() && start == end => {}
+            // All of the body has gone on; the host would take what is added now, and lose it.
+            _ if size == 0 && self.ended.get() == Ended::WithTrailers => {
+                return Err(HostError::new("proxy_set_buffer_bytes", Status::NotFound));
+            }
             (0, end) if end == size && end > 0 => abi::set_buffer(self.kind, 0, ALL, data)?,
             (0, 0) => abi::set_buffer(self.kind, 0, 0, data)?,
             (start, end) if start == size && end == size => {
@@ -277,4 +286,39 @@ impl Pipe {
 fn drop_through(stages: &[Stage], index: usize, size: usize, host_ended: bool) -> (usize, bool) {
     let open = stages.iter().take(index).rev().find(|stage| !stage.done);
     open.map_or((size, host_ended), |stage| (stage.position, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestHost;
+
+    /// Envoy has no buffer then, or takes what is added and loses it.
+    #[test]
+    fn nothing_can_be_added_to_an_empty_body_that_ended_with_trailers() {
+        let host = TestHost::install();
+        let pipe = Pipe::new(BufferKind::ResponseBody);
+        pipe.open(1);
+        pipe.trailers_arrived();
+        assert!(pipe.whole(0, Waker::noop()).is_some());
+        for added in [pipe.replace(0, b"x"), pipe.prepend(0, b"x"), pipe.append(0, b"x")] {
+            assert_eq!(added.unwrap_err().status(), Status::NotFound);
+        }
+        assert_eq!(pipe.replace(0, b""), Ok(()));
+        assert!(host.buffers.borrow().is_empty());
+    }
+
+    /// Else they would go before the filter has looked at them.
+    #[test]
+    fn what_is_let_go_after_trailers_have_come_waits_for_them() {
+        let _host = TestHost::install();
+        let pipe = Pipe::new(BufferKind::RequestBody);
+        pipe.open(1);
+        pipe.arrived(3, false);
+        assert_eq!(pipe.next(0, Waker::noop()), Next::Chunk);
+        pipe.trailers_arrived();
+        assert!(!pipe.let_go(0));
+        assert_eq!(pipe.next(0, Waker::noop()), Next::End);
+        assert!(!pipe.finish_all());
+    }
 }

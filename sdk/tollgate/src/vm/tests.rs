@@ -91,6 +91,9 @@ impl HttpFilter for Probe {
     }
 
     async fn request_trailers(&self, trailers: &mut Trailers<'_, State>) -> Result<Flow> {
+        if trailers.get()?.get("sleep-in-trailers").is_some() {
+            time::sleep(Duration::from_millis(20)).await;
+        }
         trailers.get_mut().set("x-trailer", "seen")?;
         Ok(Flow::Continue)
     }
@@ -411,6 +414,46 @@ fn trailers_end_a_body_and_are_held_while_the_body_is() {
     pass(&host, 20);
     assert_eq!(*host.continued.borrow(), [STREAM]);
     assert_eq!(header(&host, "x-trailer").as_deref(), Some("seen"));
+}
+
+/// With them goes what the host still holds of the body, and they cannot be changed any more.
+#[test]
+fn trailers_are_held_while_their_phase_waits_though_the_body_is_done() {
+    for last in [&b"c"[..], b"enough", b"wait"] {
+        let host = start_configured::<Probe>();
+        request_with_body(&host, &["sleep-in-trailers"], false);
+        request_body(&host, last, false);
+        host.effective_context.set(STREAM);
+        assert_eq!(on_request_trailers(STREAM), STOP_ITERATION);
+        pass(&host, 20);
+        pass(&host, 20);
+        assert_eq!(*host.continued.borrow(), [STREAM]);
+        assert_eq!(header(&host, "x-trailer").as_deref(), Some("seen"), "{last:?}");
+    }
+}
+
+/// Reads the bodies of requests, and the trailers of responses.
+struct Reader;
+
+impl HttpFilter for Reader {
+    const NAME: &'static str = "reader";
+    const HANDLES_REQUEST: bool = false;
+    const HANDLES_REQUEST_TRAILERS: bool = false;
+    const HANDLES_RESPONSE: bool = false;
+    const HANDLES_RESPONSE_BODY: bool = false;
+    const HANDLES_END: bool = false;
+    type Config = Config;
+    type State = ();
+
+    fn configure(_config: Config, _setup: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+}
+
+/// Else the host would let a body go that the filter has not seen the beginning or the end of.
+#[test]
+fn who_reads_a_body_is_told_of_the_headers_and_trailers_around_it() {
+    assert_eq!(&phases::<Reader>(), b"11110101");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn smallest() -> Result<Vec<u8>> {
 /// Builds modules.
 pub(super) fn build_all(modules: impl IntoIterator<Item = Module> + Clone) -> Result<()> {
     if modules.clone().into_iter().any(|module| matches!(module, Module::Filter(_))) {
-        build::run()?;
+        build::filters()?;
     }
     modules.into_iter().try_for_each(Module::build)
 }

@@ -1,8 +1,6 @@
 //! `cargo xtask demo`: the four filters in stock Envoy, at work on real requests.
 
-mod ports;
 mod stage;
-mod template;
 mod tour;
 
 use std::process::ExitCode;
@@ -13,7 +11,7 @@ use tollgate_e2e::tokens::rsa_key;
 
 use crate::commands::build;
 use crate::interrupt::{self, unless_interrupted};
-use crate::ui;
+use crate::{ports, ui};
 use stage::Stage;
 use tour::Tour;
 
@@ -39,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         binary::locate()?
     };
     println!("{found}");
-    build::run()?;
+    build::filters()?;
     println!();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(show(arguments))

@@ -15,8 +15,7 @@ use tollgate_services::httpbin::{self, Httpbin};
 use tollgate_services::ledger::{self, Ledger};
 use tollgate_services::voting::{self, Voting};
 
-use super::{ports, template};
-use crate::ui;
+use crate::{ports, template, ui};
 
 /// Where the demo is found when nothing else is there.
 const TRAFFIC_PORT: u16 = 10000;

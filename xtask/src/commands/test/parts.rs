@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::modules::{self, Probe};
+use tollgate_e2e::modules::{self, Example, Probe};
 
 use super::counts::{Counts, failed_test};
 use crate::cargo::{self, WASM_TARGET, cargo, shown};
@@ -117,7 +117,9 @@ fn lint(outcome: &mut Outcome) -> Result<()> {
 fn clippy_for_wasm() -> Result<Command> {
     let mut clippy = cargo(&["clippy", "--target", WASM_TARGET, "--package", "tollgate"]);
     let filters = modules::all().map(|filter| filter.package());
-    for package in filters.chain(Probe::all()?.iter().map(Probe::package)) {
+    let examples = Example::all()?.into_iter().map(|example| example.package());
+    let probes = Probe::all()?.into_iter().map(|probe| probe.package());
+    for package in filters.chain(examples).chain(probes) {
         clippy.args(["--package", &package]);
     }
     clippy.args(["--", "-D", "warnings"]);
@@ -125,7 +127,7 @@ fn clippy_for_wasm() -> Result<Command> {
 }
 
 fn unit(outcome: &mut Outcome) -> Result<()> {
-    let exclude = ["--exclude", "tollgate-e2e"];
+    let exclude = ["--exclude", "tollgate-e2e", "--exclude", "tollgate-example-greeter"];
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.args(exclude);
     outcome.test(tests)
@@ -137,9 +139,11 @@ fn envoy(outcome: &mut Outcome) -> Result<()> {
         binary::locate()?
     };
     println!("{found}");
-    build::run()?;
+    build::filters()?;
+    build::examples()?;
     build::probes()?;
     let mut tests = cargo(&["test", "--package", "tollgate-e2e", "--no-fail-fast"]);
+    tests.args(["--package", "tollgate-example-greeter"]);
     // They run in another folder, and shall not look again.
     tests.env(binary::VARIABLE, found.path);
     outcome.test(tests)?;

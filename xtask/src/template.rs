@@ -1,4 +1,4 @@
-//! The placeholders of `envoy-configs/demo.yaml`.
+//! The placeholders of an Envoy configuration that is filled in, such as `envoy-configs/demo.yaml`.
 
 use anyhow::{Context, Result, ensure};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 /// # Errors
 ///
 /// When a place has no value, or a value no place.
-pub(super) fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
+pub(crate) fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
     let mut unused: Vec<_> = values.iter().map(|(name, _)| *name).collect();
     let mut rendered = String::with_capacity(template.len());
     let mut rest = template;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 /// The port for something that is usually found on `usual`: exactly the one that was `asked` for,
 /// or `usual`, or when that is taken a free one.
-pub(super) fn choose(asked: Option<u16>, usual: u16) -> Result<u16> {
+pub(crate) fn choose(asked: Option<u16>, usual: u16) -> Result<u16> {
     match asked {
         Some(port) => ensure_free(port).map(|()| port),
         None if is_free(usual) => Ok(usual),
@@ -16,7 +16,7 @@ pub(super) fn choose(asked: Option<u16>, usual: u16) -> Result<u16> {
 }
 
 /// Says what to do when the port that was asked for cannot be had.
-pub(super) fn ensure_free(port: u16) -> Result<()> {
+pub(crate) fn ensure_free(port: u16) -> Result<()> {
     let help = "give another one with --port, or leave --port out to get a free one";
     match TcpListener::bind(("127.0.0.1", port)) {
         Ok(_) => Ok(()),
