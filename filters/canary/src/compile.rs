@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tollgate::bucketing::MAX_TOTAL_WEIGHT;
 use tollgate::config::{ConfigError, HeaderName, quoted};
+use tollgate::matching::{Match, Matcher};
 use tollgate::metrics::segment;
 
-use crate::config::{Config, Key, Match, Response, Rule, Split};
+use crate::config::{Config, Key, Response, Rule, Split};
 use crate::rollout::{self, Outcome, ResponseHeaders, Rollout};
 
 /// Headers that mean something to Envoy or to a connection, and are not free to carry a variant.
@@ -74,9 +75,8 @@ impl Context<'_> {
 
     fn rule(&self, rule: Rule) -> Result<rollout::Rule, ConfigError> {
         check_name("name", &rule.name)?;
-        if let Some(condition) = &rule.condition {
-            self.check_match(condition).map_err(|error| error.at("match"))?;
-        }
+        let condition = rule.condition.as_ref().map(|condition| self.condition(condition));
+        let condition = condition.transpose().map_err(|error| error.at("match"))?;
         let outcome = match (rule.variant, rule.split) {
             (Some(name), None) => Outcome::Variant(self.variant("variant", &name)?),
             (None, Some(split)) => {
@@ -87,18 +87,26 @@ impl Context<'_> {
                 return Err(ConfigError::new("", found, "exactly one of `variant`, `split`"));
             }
         };
-        Ok(rollout::Rule { name: rule.name, condition: rule.condition, outcome })
+        Ok(rollout::Rule { name: rule.name, condition, outcome })
     }
 
-    fn check_match(&self, condition: &Match) -> Result<(), ConfigError> {
-        if condition.headers.is_empty() && condition.cookies.is_empty() {
-            let allowed = "at least one of `headers`, `cookies` (without `match`: every request)";
-            return Err(ConfigError::new("", "no condition", allowed));
-        }
+    fn condition(&self, condition: &Match) -> Result<Matcher, ConfigError> {
+        self.check_headers(condition)?;
+        condition.compile()
+    }
+
+    fn check_headers(&self, condition: &Match) -> Result<(), ConfigError> {
         for (index, header) in condition.headers.iter().enumerate() {
-            self.check_source(&format!("headers[{index}].name"), header.name())?;
+            let name = header.name.to_ascii_lowercase();
+            self.check_source(&format!("headers[{index}].name"), &name)?;
         }
-        Ok(())
+        for (index, alternative) in condition.any.iter().enumerate() {
+            self.check_headers(alternative).map_err(|error| error.at(format!("any[{index}]")))?;
+        }
+        match &condition.not {
+            Some(unwanted) => self.check_headers(unwanted).map_err(|error| error.at("not")),
+            None => Ok(()),
+        }
     }
 
     /// The routing header is ours: what a client sends in it decides nothing.
@@ -116,7 +124,7 @@ impl Context<'_> {
 
     fn check_keys(&self, keys: &[Key]) -> Result<(), ConfigError> {
         if keys.is_empty() {
-            let allowed = "at least one of `cookie`, `header`, `random`";
+            let allowed = "at least one of `cookie`, `header`, `claim`, `source_ip`, `random`";
             return Err(ConfigError::new("by", "an empty list", allowed));
         }
         for (index, key) in keys.iter().enumerate() {
@@ -125,12 +133,15 @@ impl Context<'_> {
                 Key::Random(false) => {
                     return Err(ConfigError::new(format!("{path}.random"), "false", "true"));
                 }
+                Key::SourceIp(false) => {
+                    return Err(ConfigError::new(format!("{path}.source_ip"), "false", "true"));
+                }
                 Key::Random(true) if index.saturating_add(1) < keys.len() => {
                     let found = "something after `random`, which always decides";
                     return Err(ConfigError::new("by", found, "`random` last"));
                 }
                 Key::Header(name) => self.check_source(&format!("{path}.header"), name)?,
-                Key::Random(true) | Key::Cookie(_) => {}
+                Key::Random(true) | Key::SourceIp(true) | Key::Cookie(_) | Key::Claim(_) => {}
             }
         }
         Ok(())

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tollgate::config::{CookieName, HeaderName};
-use tollgate::cookies::Cookies;
-use tollgate::headers::HeaderMap;
-use tollgate::matching::{CookieMatch, HeaderMatch};
+use tollgate::matching::{ClaimPath, Match};
 
 /// One flag and its rollout.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,27 +51,6 @@ pub struct Rule {
     pub split: Option<Split>,
 }
 
-/// Conditions on a request, which must all hold.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Match {
-    /// On its headers.
-    #[serde(default)]
-    pub headers: Vec<HeaderMatch>,
-    /// On its cookies.
-    #[serde(default)]
-    pub cookies: Vec<CookieMatch>,
-}
-
-impl Match {
-    /// Whether all conditions hold.
-    #[must_use]
-    pub fn holds(&self, headers: &HeaderMap, cookies: &Cookies<'_>) -> bool {
-        self.headers.iter().all(|header| header.matches(headers))
-            && self.cookies.iter().all(|cookie| cookie.matches(cookies))
-    }
-}
-
 /// Spreads users over variants, the same user always to the same one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +69,11 @@ pub enum Key {
     Cookie(CookieName),
     /// The first value of a header that is not empty.
     Header(HeaderName),
+    /// A claim of the verified token: a text that is not empty, a number, or a boolean.
+    Claim(ClaimPath),
+    /// The client's address. `true`.
+    #[serde(alias = "sourceIp")]
+    SourceIp(bool),
     /// Nothing: every request is drawn anew. `true`, and last in its list.
     Random(bool),
 }

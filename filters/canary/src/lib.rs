@@ -18,6 +18,7 @@ pub mod decision;
 mod metrics;
 pub mod rollout;
 
+use tollgate::matching::KnownFacts;
 use tollgate::prelude::*;
 use tollgate::random::Random;
 
@@ -43,13 +44,20 @@ impl HttpFilter for Canary {
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
         let rollout = Rollout::try_from(config)?;
+        let needs = rollout.needs();
+        if needs.source_ip || needs.claims || needs.peer {
+            let found = "one that looks at `source_ip`, `claims` or `peer`";
+            return Err(ConfigError::new("rules", found, "rules about the request's headers"));
+        }
         let decisions = Decisions::define(&rollout, setup)?;
         Ok(Self { rollout, decisions, random: setup.random() })
     }
 
     async fn request(&self, request: &mut Request<Option<Decision>>) -> Result<Flow> {
-        let decision = match request.headers() {
-            Ok(headers) => self.random.draw(|rng| self.rollout.decide(headers, rng)),
+        let decide =
+            |headers| self.random.draw(|rng| self.rollout.decide(&KnownFacts::new(headers), rng));
+        let decision = match request.headers().and_then(decide) {
+            Ok(decision) => decision,
             Err(error) => {
                 tollgate::warn!("tollgate canary: cannot read a request's headers: {error}");
                 self.rollout.failed()

@@ -6,11 +6,12 @@
 
 pub(crate) mod path;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The deepest nesting that [`parse`] reads; a larger limit counts as this one.
 ///
@@ -100,6 +101,40 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let parsed =
         seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     parsed.map_err(|error| refusal.take().unwrap_or_else(|| JsonError::syntax(&error)))
+}
+
+/// A scalar as text, to be compared with what an operator wrote: a string as it is, a boolean as
+/// `true` or `false`, a number in decimal, without a fraction where it has none (`5.0` is `5`).
+/// Nothing for `null`, a list and an object.
+///
+/// ```
+/// use serde_json::json;
+/// use tollgate::json::text;
+///
+/// assert_eq!(text(&json!("on")).as_deref(), Some("on"));
+/// assert_eq!(text(&json!(true)).as_deref(), Some("true"));
+/// assert_eq!(text(&json!(-5.0)).as_deref(), Some("-5"));
+/// assert_eq!(text(&json!([1])), None);
+/// ```
+#[must_use]
+pub fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        Value::Bool(true) => Some("true".into()),
+        Value::Bool(false) => Some("false".into()),
+        Value::String(text) => Some(text.into()),
+        Value::Number(number) => Some(number_text(number).into()),
+    }
+}
+
+/// Doubles by the standard library: `serde_json`'s own tables would cost each module 18 KiB.
+fn number_text(number: &Number) -> String {
+    match (number.as_u64(), number.as_i64(), number.as_f64()) {
+        (Some(number), ..) => number.to_string(),
+        (_, Some(number), _) => number.to_string(),
+        // Adding 0 makes 0 of -0.
+        (.., number) => (number.unwrap_or_default() + 0.0).to_string(),
+    }
 }
 
 /// Builds one value, and refuses what `serde_json` alone would let pass.
@@ -234,6 +269,28 @@ mod tests {
         ] {
             let expected = JsonError::DuplicateMember { path: path.to_owned() };
             assert_eq!(parse(text.as_bytes(), 8), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn scalars_have_a_text_and_whole_numbers_have_no_fraction() {
+        for (json, expected) in [
+            (r#""a b""#, Some("a b")),
+            (r#""""#, Some("")),
+            ("false", Some("false")),
+            ("0", Some("0")),
+            ("-0.0", Some("0")),
+            ("5.0", Some("5")),
+            ("1e3", Some("1000")),
+            ("-1.5", Some("-1.5")),
+            ("18446744073709551615", Some("18446744073709551615")),
+            ("-9223372036854775808", Some("-9223372036854775808")),
+            ("null", None),
+            ("[]", None),
+            ("{}", None),
+        ] {
+            let value = parse(json.as_bytes(), 8).unwrap();
+            assert_eq!(text(&value).as_deref(), expected, "{json}");
         }
     }
 

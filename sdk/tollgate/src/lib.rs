@@ -61,10 +61,13 @@
 
 pub mod abi;
 pub mod bucketing;
+pub mod byte_size;
+pub mod cidr;
 pub mod config;
 pub mod cookies;
 mod executor;
 mod filter;
+pub mod grpc;
 pub mod headers;
 pub mod json;
 pub mod log;
@@ -77,10 +80,14 @@ mod reply;
 mod setup;
 pub mod shared;
 pub mod signature;
+pub mod status;
 mod stream;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod token_bucket;
+pub mod uri;
+pub mod window;
 
 pub use abi::{HostError, Result};
 pub use executor::Sleep;
