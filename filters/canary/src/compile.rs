@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tollgate::bucketing::MAX_TOTAL_WEIGHT;
 use tollgate::config::{ConfigError, HeaderName, quoted};
-use tollgate::matching::{Match, Matcher};
+use tollgate::matching::{Match, Matcher, Needs};
 use tollgate::metrics::segment;
 
 use crate::config::{Config, Key, Response, Rule, Split};
@@ -40,9 +40,10 @@ impl TryFrom<Config> for Rollout {
         let rules = config.rules.into_iter().enumerate().map(|(index, rule)| {
             context.rule(rule).map_err(|error| error.at(format!("rules[{index}]")))
         });
-        let rules = rules.collect::<Result<_, _>>()?;
+        let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             default,
+            needs: rules.iter().fold(Needs::default(), |needs, rule| needs.union(rule.needs())),
             rules,
             response: response(&config.response)?,
             flag: config.flag,

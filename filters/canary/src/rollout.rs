@@ -46,6 +46,8 @@ pub struct Rollout {
     pub(crate) default: usize,
     pub(crate) enabled: bool,
     pub(crate) rules: Vec<Rule>,
+    /// What the rules look at.
+    pub(crate) needs: Needs,
     pub(crate) response: ResponseHeaders,
 }
 
@@ -81,8 +83,8 @@ pub(crate) struct ResponseHeaders {
 impl Rollout {
     /// Which facts it may look at.
     #[must_use]
-    pub fn needs(&self) -> Needs {
-        self.rules.iter().fold(Needs::default(), |needs, rule| needs.union(rule.needs()))
+    pub const fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// Decides a request. Looks at no more facts than it takes, and draws from `rng` only for a split
@@ -98,18 +100,15 @@ impl Rollout {
         if self.rules.is_empty() {
             return Ok(self.by_default(Reason::Static));
         }
+        let mut decision = self.by_default(Reason::Default);
         for (index, rule) in self.rules.iter().enumerate() {
             if let Some((variant, reason)) = rule.decide(&self.flag, request, rng)? {
-                let cookies_truncated = self.cookies_truncated(request)?;
-                return Ok(Decision { variant, reason, rule: Some(index), cookies_truncated });
+                decision = Decision { variant, reason, rule: Some(index), ..decision };
+                break;
             }
         }
-        let cookies_truncated = self.cookies_truncated(request)?;
-        Ok(Decision { cookies_truncated, ..self.by_default(Reason::Default) })
-    }
-
-    fn cookies_truncated(&self, request: &dyn Facts) -> Result<bool> {
-        Ok(self.needs().cookies && request.cookies()?.truncated())
+        decision.cookies_truncated = self.needs.cookies && request.cookies()?.truncated();
+        Ok(decision)
     }
 
     /// The decision for a request that could not be looked at.
@@ -136,7 +135,7 @@ impl Rollout {
 }
 
 impl Rule {
-    fn needs(&self) -> Needs {
+    pub(crate) fn needs(&self) -> Needs {
         let condition = self.condition.as_ref().map(Matcher::needs).unwrap_or_default();
         let keys = match &self.outcome {
             Outcome::Variant(_) => &[][..],

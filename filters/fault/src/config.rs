@@ -4,9 +4,9 @@
 //! <https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFaultInjection>
 
 use crate::faults::{Abort, Delay, Faults, Source, Status};
-use crate::grpc;
 use serde::Deserialize;
 use tollgate::config::{ConfigError, Duration, Percent};
+use tollgate::grpc;
 
 /// The configuration of the filter.
 #[derive(Clone, Debug, Default, Deserialize)]
