@@ -33,8 +33,8 @@ impl TryFrom<Config> for Rollout {
         check_name("flag", &config.flag)?;
         check_free("routing_header", &config.routing_header)?;
         check_variants(&config.variants)?;
-        let names = config.rules.iter().map(|rule| rule.name.as_str());
-        unique(|index| format!("rules[{index}].name"), names)?;
+        let names: Vec<_> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
+        unique(|index| format!("rules[{index}].name"), &names)?;
         let context = Context { variants: &config.variants, routing: &config.routing_header };
         let default = context.variant("default_variant", &config.default_variant)?;
         let rules = config.rules.into_iter().enumerate().map(|(index, rule)| {
@@ -172,10 +172,10 @@ fn check_variants(variants: &[String]) -> Result<(), ConfigError> {
     for (index, variant) in variants.iter().enumerate() {
         check_name(&path(index), variant)?;
     }
-    unique(path, variants.iter().map(String::as_str))?;
+    unique(path, &variants.iter().map(String::as_str).collect::<Vec<_>>())?;
     // Each needs counters of its own.
     let segments: Vec<_> = variants.iter().map(|variant| segment(variant)).collect();
-    unique(path, segments.iter().map(String::as_str))
+    unique(path, &segments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Whether a name can stand in a header and in a metric.
@@ -190,13 +190,10 @@ fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
 }
 
 /// `path` is that of a name with its index.
-fn unique<'a>(
-    path: impl Fn(usize) -> String,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<(), ConfigError> {
-    let mut seen = BTreeMap::new();
-    for (index, name) in names.enumerate() {
-        if let Some(first) = seen.insert(name, index) {
+fn unique(path: impl Fn(usize) -> String, names: &[&str]) -> Result<(), ConfigError> {
+    for (index, name) in names.iter().enumerate() {
+        let first = names.iter().take(index).position(|earlier| earlier == name);
+        if let Some(first) = first {
             let found = format!("{}, as in `{}`", quoted(name), path(first));
             return Err(ConfigError::new(path(index), found, "each name once"));
         }

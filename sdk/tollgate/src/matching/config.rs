@@ -158,7 +158,7 @@ pub struct QueryMatch {
 
 /// A condition on a claim of the verified token: `{claim: realm.groups, contains: internal}`.
 ///
-/// Numbers and booleans are as good as their text. Every element of a list is a value of its own, and
+/// Numbers and booleans are as good as their text ([`json::text`](crate::json::text)). Every element of a list is a value of its own, and
 /// `contains` asks for one that is the whole text. A claim that is `null` is missing; an object is
 /// there, and passes no other test than `present`.
 #[derive(Clone, Debug, PartialEq)]

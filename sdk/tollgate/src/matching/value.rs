@@ -158,7 +158,7 @@ impl ValueMatcher {
 
     /// Whether a JSON value fulfils the condition; `None` and `null` are missing.
     ///
-    /// Numbers and booleans are as good as their text. Each element of a list is a value of its own,
+    /// Numbers and booleans are as good as their text ([`json::text`]). Each element of a list is a value of its own,
     /// and `contains` asks for one that is the whole text. An object passes no test but `present`.
     #[must_use]
     pub fn matches_json(&self, value: Option<&Value>) -> bool {
