@@ -1,8 +1,8 @@
 //! Unleash's bucketing: its gradual rollout and its variants, for those who move from it or use both.
 //!
-//! Both hash `group:user` with [`murmur3_x86_32`], with a seed of their own each, so that who gets a flag and which variant they get do not depend on each other. Of the group
-//! Unleash's servers say which it is: for a rollout and for the variants of a strategy its `groupId`,
-//! for the variants of a flag the flag's name.
+//! Both hash `group:user` with [`murmur3_x86_32`], with a seed of their own each, so that who gets a
+//! flag and which variant they get do not depend on each other. Unleash's servers say what the group
+//! is: for a rollout and for the variants of a strategy its `groupId`, for those of a flag its name.
 //!
 //! ```
 //! use tollgate::bucketing::unleash;
