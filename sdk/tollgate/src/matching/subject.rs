@@ -66,15 +66,15 @@ impl Subject {
     pub(super) fn fulfils(&self, value: &ValueMatcher, request: &dyn Facts) -> Result<bool> {
         let header = |name| Ok(request.headers()?.get(name));
         Ok(match self {
-            Self::Method => value.matches_one(header(":method")?),
-            Self::Host => value.matches_one(header(":authority")?.map(uri::host)),
-            Self::Path => value.matches_one(header(":path")?.map(uri::path)),
+            Self::Method => value.matches(header(":method")?),
+            Self::Host => value.matches(header(":authority")?.map(uri::host)),
+            Self::Path => value.matches(header(":path")?.map(uri::path)),
             Self::Header(name) => value.matches(request.headers()?.get_all(name)),
             Self::Query(name) => {
                 let target = header(":path")?.unwrap_or_default();
                 value.matches(Query::of(target).get_all(name.as_bytes()))
             }
-            Self::Cookie(name) => value.matches_one(request.cookies()?.get(name.as_bytes())),
+            Self::Cookie(name) => value.matches(request.cookies()?.get(name.as_bytes())),
             Self::CookieJson(name, pointer) => {
                 let cookie = request.cookies()?.get(name.as_bytes()).and_then(cookie_json);
                 value.matches_json(cookie.as_ref().and_then(|json| pointer.find(json)))

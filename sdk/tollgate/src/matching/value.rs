@@ -147,15 +147,6 @@ impl ValueMatcher {
         }
     }
 
-    /// Whether one value does, or that there is none.
-    pub(super) fn matches_one(&self, value: Option<&[u8]>) -> bool {
-        match (&self.test, value) {
-            (Compiled::Present(expected), value) => value.is_some() == *expected,
-            (_, None) => false,
-            (_, Some(value)) => self.passes(value) != self.invert,
-        }
-    }
-
     /// Whether a JSON value fulfils the condition; `None` and `null` are missing.
     ///
     /// Numbers and booleans are as good as their text ([`json::text`]). Each element of a list is a value of its own,
