@@ -278,6 +278,53 @@ async fn who_cannot_be_told_apart_is_drawn_at_random_when_that_is_configured() -
 }
 
 #[tokio::test]
+async fn every_part_of_a_request_can_decide() -> Result<()> {
+    let condition = json!({
+        "host": [{ "suffix": ".Example" }],
+        "path": [{ "regex": "/vote/[0-9]+" }],
+        "method": [{ "any_of": ["GET", "HEAD"] }],
+        "query": [{ "name": "beta", "exact": "a b" }],
+        "headers": [{ "name": "x-app-version", "semver": ">=1.2.0, <2" }],
+        "cookies": [{ "name": "prefs", "pointer": "/level", "range": { "start": 3, "end": 5 } }],
+        "any": [
+            { "headers": [{ "name": "x-team", "exact": "a" }] },
+            { "headers": [{ "name": "x-team", "exact": "b" }] },
+        ],
+        "not": { "headers": [{ "name": "x-canary", "exact": "never" }] },
+    });
+    let rules = json!([{ "name": "all", "match": condition, "variant": "v2" }]);
+    let proxy = Proxy::start(rollout_with("rules", rules), 1).await?;
+    let target = "/vote/7?x=1&beta=%61+b";
+    let right: [(&str, &[u8]); 4] = [
+        ("host", b"vote.EXAMPLE:8080"),
+        ("x-app-version", b"1.10.0"),
+        ("cookie", b"a=b; prefs=%7B%22level%22%3A4%7D"),
+        ("x-team", b"b"),
+    ];
+    let ask = async |target: &str, headers: Headers<'_>| -> Result<String> {
+        let request = client::get(proxy.envoy.address("rules")?, target);
+        Ok(with(request, headers).send().await?.text())
+    };
+    assert_eq!(ask(target, &right).await?, V2);
+    for target in ["/vote/7", "/vote/7?beta=b", "/vote/x?beta=a+b", "/7?beta=a+b"] {
+        assert_eq!(ask(target, &right).await?, V1, "{target}");
+    }
+    let wrong: [(&str, &[u8]); 5] = [
+        ("host", b"vote.example.org"),
+        ("x-app-version", b"2.0.0-beta"),
+        ("cookie", b"prefs=%7B%22level%22%3A5%7D"),
+        ("x-team", b"c"),
+        ("x-canary", b"never"),
+    ];
+    for (name, value) in wrong {
+        let mut headers: Vec<_> = right.into_iter().filter(|(other, _)| *other != name).collect();
+        headers.push((name, value));
+        assert_eq!(ask(target, &headers).await?, V1, "{name}");
+    }
+    proxy.never_failed().await
+}
+
+#[tokio::test]
 async fn a_clients_routing_header_neither_decides_nor_reaches_the_upstream() -> Result<()> {
     let large = vec![b'v'; 60_000];
     let spoofs: Vec<Vec<(&str, &[u8])>> = vec![

@@ -104,8 +104,8 @@ async fn without_the_mistake_they_are_accepted() -> Result<()> {
 async fn the_canary_refuses_what_cannot_be_meant() {
     all_are_refused("canary", canary, &[
         (
-            |c| c["rules"][0]["match"]["query"] = json!([]),
-            "`rules[0].match.query`: found an unknown field, allowed: `headers`, `cookies`",
+            |c| c["rules"][0]["match"]["queries"] = json!([]),
+            "`rules[0].match.queries`: found an unknown field, allowed: `headers`, `cookies`",
         ),
         (|c| c["enabled"] = json!("yes"), "`enabled`: found \"yes\", allowed: true or false"),
         (

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tollgate::bucketing::MAX_TOTAL_WEIGHT;
 use tollgate::config::{ConfigError, HeaderName, quoted};
+use tollgate::matching::{Match, Matcher, Needs};
 use tollgate::metrics::segment;
 
-use crate::config::{Config, Key, Match, Response, Rule, Split};
+use crate::config::{Bucketing, Config, Key, Response, Rule, Split};
 use crate::rollout::{self, Outcome, ResponseHeaders, Rollout};
 
 /// Headers that mean something to Envoy or to a connection, and are not free to carry a variant.
@@ -32,16 +33,21 @@ impl TryFrom<Config> for Rollout {
         check_name("flag", &config.flag)?;
         check_free("routing_header", &config.routing_header)?;
         check_variants(&config.variants)?;
-        let names = config.rules.iter().map(|rule| rule.name.as_str());
-        unique(|index| format!("rules[{index}].name"), names)?;
-        let context = Context { variants: &config.variants, routing: &config.routing_header };
+        let names: Vec<_> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
+        unique(|index| format!("rules[{index}].name"), &names)?;
+        let context = Context {
+            variants: &config.variants,
+            routing: &config.routing_header,
+            bucketing: config.bucketing,
+        };
         let default = context.variant("default_variant", &config.default_variant)?;
         let rules = config.rules.into_iter().enumerate().map(|(index, rule)| {
             context.rule(rule).map_err(|error| error.at(format!("rules[{index}]")))
         });
-        let rules = rules.collect::<Result<_, _>>()?;
+        let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             default,
+            needs: rules.iter().fold(Needs::default(), |needs, rule| needs.union(rule.needs())),
             rules,
             response: response(&config.response)?,
             flag: config.flag,
@@ -56,6 +62,7 @@ impl TryFrom<Config> for Rollout {
 struct Context<'a> {
     variants: &'a [String],
     routing: &'a HeaderName,
+    bucketing: Bucketing,
 }
 
 impl Context<'_> {
@@ -74,9 +81,8 @@ impl Context<'_> {
 
     fn rule(&self, rule: Rule) -> Result<rollout::Rule, ConfigError> {
         check_name("name", &rule.name)?;
-        if let Some(condition) = &rule.condition {
-            self.check_match(condition).map_err(|error| error.at("match"))?;
-        }
+        let condition = rule.condition.as_ref().map(|condition| self.condition(condition));
+        let condition = condition.transpose().map_err(|error| error.at("match"))?;
         let outcome = match (rule.variant, rule.split) {
             (Some(name), None) => Outcome::Variant(self.variant("variant", &name)?),
             (None, Some(split)) => {
@@ -87,18 +93,26 @@ impl Context<'_> {
                 return Err(ConfigError::new("", found, "exactly one of `variant`, `split`"));
             }
         };
-        Ok(rollout::Rule { name: rule.name, condition: rule.condition, outcome })
+        Ok(rollout::Rule { name: rule.name, condition, outcome })
     }
 
-    fn check_match(&self, condition: &Match) -> Result<(), ConfigError> {
-        if condition.headers.is_empty() && condition.cookies.is_empty() {
-            let allowed = "at least one of `headers`, `cookies` (without `match`: every request)";
-            return Err(ConfigError::new("", "no condition", allowed));
-        }
+    fn condition(&self, condition: &Match) -> Result<Matcher, ConfigError> {
+        self.check_headers(condition)?;
+        condition.compile()
+    }
+
+    fn check_headers(&self, condition: &Match) -> Result<(), ConfigError> {
         for (index, header) in condition.headers.iter().enumerate() {
-            self.check_source(&format!("headers[{index}].name"), header.name())?;
+            let name = header.name.to_ascii_lowercase();
+            self.check_source(&format!("headers[{index}].name"), &name)?;
         }
-        Ok(())
+        for (index, alternative) in condition.any.iter().enumerate() {
+            self.check_headers(alternative).map_err(|error| error.at(format!("any[{index}]")))?;
+        }
+        match &condition.not {
+            Some(unwanted) => self.check_headers(unwanted).map_err(|error| error.at("not")),
+            None => Ok(()),
+        }
     }
 
     /// The routing header is ours: what a client sends in it decides nothing.
@@ -111,12 +125,13 @@ impl Context<'_> {
 
     fn split(&self, split: Split) -> Result<rollout::Split, ConfigError> {
         self.check_keys(&split.by)?;
-        Ok(rollout::Split { weights: self.weights(&split.weights)?, by: split.by })
+        let weights = self.weights(&split.weights)?;
+        Ok(rollout::Split { by: split.by, weights, bucketing: self.bucketing })
     }
 
     fn check_keys(&self, keys: &[Key]) -> Result<(), ConfigError> {
         if keys.is_empty() {
-            let allowed = "at least one of `cookie`, `header`, `random`";
+            let allowed = "at least one of `cookie`, `header`, `claim`, `source_ip`, `random`";
             return Err(ConfigError::new("by", "an empty list", allowed));
         }
         for (index, key) in keys.iter().enumerate() {
@@ -125,12 +140,15 @@ impl Context<'_> {
                 Key::Random(false) => {
                     return Err(ConfigError::new(format!("{path}.random"), "false", "true"));
                 }
+                Key::SourceIp(false) => {
+                    return Err(ConfigError::new(format!("{path}.source_ip"), "false", "true"));
+                }
                 Key::Random(true) if index.saturating_add(1) < keys.len() => {
                     let found = "something after `random`, which always decides";
                     return Err(ConfigError::new("by", found, "`random` last"));
                 }
                 Key::Header(name) => self.check_source(&format!("{path}.header"), name)?,
-                Key::Random(true) | Key::Cookie(_) => {}
+                Key::Random(true) | Key::SourceIp(true) | Key::Cookie(_) | Key::Claim(_) => {}
             }
         }
         Ok(())
@@ -160,10 +178,10 @@ fn check_variants(variants: &[String]) -> Result<(), ConfigError> {
     for (index, variant) in variants.iter().enumerate() {
         check_name(&path(index), variant)?;
     }
-    unique(path, variants.iter().map(String::as_str))?;
+    unique(path, &variants.iter().map(String::as_str).collect::<Vec<_>>())?;
     // Each needs counters of its own.
     let segments: Vec<_> = variants.iter().map(|variant| segment(variant)).collect();
-    unique(path, segments.iter().map(String::as_str))
+    unique(path, &segments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Whether a name can stand in a header and in a metric.
@@ -178,13 +196,10 @@ fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
 }
 
 /// `path` is that of a name with its index.
-fn unique<'a>(
-    path: impl Fn(usize) -> String,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<(), ConfigError> {
-    let mut seen = BTreeMap::new();
-    for (index, name) in names.enumerate() {
-        if let Some(first) = seen.insert(name, index) {
+fn unique(path: impl Fn(usize) -> String, names: &[&str]) -> Result<(), ConfigError> {
+    for (index, name) in names.iter().enumerate() {
+        let first = names.iter().take(index).position(|earlier| earlier == name);
+        if let Some(first) = first {
             let found = format!("{}, as in `{}`", quoted(name), path(first));
             return Err(ConfigError::new(path(index), found, "each name once"));
         }

@@ -3,29 +3,27 @@
 use std::collections::BTreeMap;
 
 use tollgate::config::{CookieName, HeaderName};
-use tollgate::cookies::Cookies;
-use tollgate::headers::HeaderMap;
-use tollgate::matching::{CookieMatch, HeaderMatch};
+use tollgate::matching::{ClaimPath, Match};
 use tollgate::prelude::*;
 
 /// How the filter `canary` gives requests a variant: one flag and its rollout.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Names the rollout: salt of the bucketing, tag of the metrics.
     #[schemars(regex(pattern = "^[!-~]+$"))]
     pub flag: String,
     /// The header that carries the variant to the route table and the upstream; what a client sends in
     /// it is removed and decides nothing.
-    #[serde(alias = "routingHeader")]
     pub routing_header: HeaderName,
     /// The values that the routing header may take, in the order that bucketing takes them: visible
     /// ASCII without blanks.
     #[schemars(length(min = 1), inner(regex(pattern = "^[!-~]+$")))]
     pub variants: Vec<String>,
     /// For requests that no rule decides, for all while the rollout is disabled, and on any failure.
-    #[serde(alias = "defaultVariant")]
     pub default_variant: String,
+    /// How a split gives a user a variant.
+    #[serde(default)]
+    pub bucketing: Bucketing,
     /// The kill switch: `false` gives every request the default variant.
     #[serde(default = "enabled")]
     pub enabled: bool,
@@ -41,9 +39,19 @@ fn enabled() -> bool {
     true
 }
 
+/// How a user's place among the weights is found: as another system does, so that both agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucketing {
+    /// As flagd's `fractional` does, in its second version.
+    #[default]
+    Fractional,
+    /// As Unleash does for the variants of a flag; `flag` is their group.
+    Unleash,
+}
+
 /// Gives the requests that match a variant, or splits them.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["variant"] }, { "required": ["split"] }]))]
 pub struct Rule {
     /// Names the rule in errors; no two rules share one.
@@ -58,31 +66,8 @@ pub struct Rule {
     pub split: Option<Split>,
 }
 
-/// Conditions on a request, which must all hold.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["headers"] }, { "required": ["cookies"] }]))]
-pub struct Match {
-    /// On its headers.
-    #[serde(default)]
-    pub headers: Vec<HeaderMatch>,
-    /// On its cookies.
-    #[serde(default)]
-    pub cookies: Vec<CookieMatch>,
-}
-
-impl Match {
-    /// Whether all conditions hold.
-    #[must_use]
-    pub fn holds(&self, headers: &HeaderMap, cookies: &Cookies<'_>) -> bool {
-        self.headers.iter().all(|header| header.matches(headers))
-            && self.cookies.iter().all(|cookie| cookie.matches(cookies))
-    }
-}
-
 /// Spreads users over variants, the same user always to the same one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Split {
     /// What tells users apart: the first of these that a request has.
     #[schemars(length(min = 1))]
@@ -99,20 +84,22 @@ pub enum Key {
     Cookie(CookieName),
     /// The first value of a header that is not empty.
     Header(HeaderName),
+    /// A claim of the verified token: a text that is not empty, a number, or a boolean.
+    Claim(ClaimPath),
+    /// The client's address. `true`.
+    SourceIp(bool),
     /// Nothing: every request is drawn anew. `true`, and last in its list.
     Random(bool),
 }
 
 /// Headers for the client.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Response {
     /// The response header that names the variant. Default: none.
     #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]*$"))]
-    #[serde(alias = "variantHeader")]
     pub variant_header: String,
     /// The response header that says why, in OpenFeature's words. Default: none.
     #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]*$"))]
-    #[serde(alias = "reasonHeader")]
     pub reason_header: String,
 }

@@ -19,6 +19,7 @@ mod metrics;
 pub mod rollout;
 
 use std::cell::Cell;
+
 use tollgate::prelude::*;
 use tollgate::random::Random;
 
@@ -49,10 +50,11 @@ impl HttpFilter for Canary {
     }
 
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
-        let decision = match request.headers() {
-            Ok(headers) => self.random.draw(|rng| self.rollout.decide(headers, rng)),
+        let facts = request.facts();
+        let decision = match self.random.draw(|rng| self.rollout.decide(&facts, rng)) {
+            Ok(decision) => decision,
             Err(error) => {
-                tollgate::warn!("tollgate canary: cannot read a request's headers: {error}");
+                tollgate::warn!("tollgate canary: a request gets the default variant: {error}");
                 self.rollout.failed()
             }
         };

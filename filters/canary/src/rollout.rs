@@ -1,11 +1,12 @@
-//! Which variant a request gets, and why. Pure: no host, no clock; the dice are an argument.
+//! Which variant a request gets, and why. Pure: no clock; facts and dice are arguments.
 
-use tollgate::bucketing;
+use std::borrow::Cow;
+
 use tollgate::config::HeaderName;
-use tollgate::cookies::Cookies;
-use tollgate::headers::HeaderMap;
+use tollgate::matching::{Facts, Matcher, Needs};
+use tollgate::{Result, bucketing, json};
 
-use crate::config::{Key, Match};
+use crate::config::{Bucketing, Key};
 use crate::decision::{Decision, Reason};
 
 /// A configuration that has passed every check.
@@ -13,6 +14,7 @@ use crate::decision::{Decision, Reason};
 /// ```
 /// use tollgate::config;
 /// use tollgate::headers::HeaderMap;
+/// use tollgate::matching::KnownFacts;
 /// use tollgate_canary::config::Config;
 /// use tollgate_canary::decision::Reason;
 /// use tollgate_canary::rollout::Rollout;
@@ -31,7 +33,8 @@ use crate::decision::{Decision, Reason};
 /// let rollout = Rollout::try_from(config).unwrap();
 ///
 /// let request = HeaderMap::from_pairs([("cookie", "featureflag=on")]);
-/// let decision = rollout.decide(&request, &mut fastrand::Rng::with_seed(7));
+/// let facts = KnownFacts::new(&request);
+/// let decision = rollout.decide(&facts, &mut fastrand::Rng::with_seed(7)).unwrap();
 /// assert_eq!(rollout.variant(decision), "v2");
 /// assert_eq!(decision.reason, Reason::TargetingMatch);
 /// ```
@@ -43,6 +46,8 @@ pub struct Rollout {
     pub(crate) default: usize,
     pub(crate) enabled: bool,
     pub(crate) rules: Vec<Rule>,
+    /// What the rules look at.
+    pub(crate) needs: Needs,
     pub(crate) response: ResponseHeaders,
 }
 
@@ -50,7 +55,7 @@ pub struct Rollout {
 pub(crate) struct Rule {
     pub(crate) name: String,
     /// Every request when there is none.
-    pub(crate) condition: Option<Match>,
+    pub(crate) condition: Option<Matcher>,
     pub(crate) outcome: Outcome,
 }
 
@@ -66,6 +71,7 @@ pub(crate) struct Split {
     pub(crate) by: Vec<Key>,
     /// One for each variant, in their order.
     pub(crate) weights: Vec<u32>,
+    pub(crate) bucketing: Bucketing,
 }
 
 /// The response headers that tell the client of a decision.
@@ -76,23 +82,34 @@ pub(crate) struct ResponseHeaders {
 }
 
 impl Rollout {
-    /// Decides a request. Draws from `rng` only for a split by `random`.
-    pub fn decide(&self, headers: &HeaderMap, rng: &mut fastrand::Rng) -> Decision {
+    /// Which facts it may look at.
+    #[must_use]
+    pub const fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// Decides a request. Looks at no more facts than it takes, and draws from `rng` only for a split
+    /// by `random`.
+    ///
+    /// # Errors
+    ///
+    /// When a fact that it looks at cannot be read.
+    pub fn decide(&self, request: &dyn Facts, rng: &mut fastrand::Rng) -> Result<Decision> {
         if !self.enabled {
-            return self.by_default(Reason::Disabled);
+            return Ok(self.by_default(Reason::Disabled));
         }
         if self.rules.is_empty() {
-            return self.by_default(Reason::Static);
+            return Ok(self.by_default(Reason::Static));
         }
-        let request = Facts { flag: &self.flag, headers, cookies: Cookies::new(headers) };
-        let decided = self.rules.iter().enumerate().find_map(|(index, rule)| {
-            let (variant, reason) = rule.decide(&request, rng)?;
-            Some(Decision { variant, reason, rule: Some(index), cookies_truncated: false })
-        });
-        Decision {
-            cookies_truncated: request.cookies.truncated(),
-            ..decided.unwrap_or_else(|| self.by_default(Reason::Default))
+        let mut decision = self.by_default(Reason::Default);
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Some((variant, reason)) = rule.decide(&self.flag, request, rng)? {
+                decision = Decision { variant, reason, rule: Some(index), ..decision };
+                break;
+            }
         }
+        decision.cookies_truncated = self.needs.cookies && request.cookies()?.truncated();
+        Ok(decision)
     }
 
     /// The decision for a request that could not be looked at.
@@ -118,54 +135,110 @@ impl Rollout {
     }
 }
 
-/// What rules look at.
-struct Facts<'a> {
-    flag: &'a str,
-    headers: &'a HeaderMap,
-    cookies: Cookies<'a>,
-}
-
 impl Rule {
+    pub(crate) fn needs(&self) -> Needs {
+        let condition = self.condition.as_ref().map(Matcher::needs).unwrap_or_default();
+        let keys = match &self.outcome {
+            Outcome::Variant(_) => &[][..],
+            Outcome::Split(split) => &split.by,
+        };
+        keys.iter().fold(condition, |needs, key| needs.union(key.needs()))
+    }
+
     /// The rule's variant and why, or nothing when the next rule shall decide.
-    fn decide(&self, request: &Facts<'_>, rng: &mut fastrand::Rng) -> Option<(usize, Reason)> {
-        let holds = |condition: &Match| condition.holds(request.headers, &request.cookies);
-        if !self.condition.as_ref().is_none_or(holds) {
-            return None;
+    fn decide(
+        &self,
+        flag: &str,
+        request: &dyn Facts,
+        rng: &mut fastrand::Rng,
+    ) -> Result<Option<(usize, Reason)>> {
+        if let Some(condition) = &self.condition
+            && !condition.matches(request)?
+        {
+            return Ok(None);
         }
-        match &self.outcome {
+        Ok(match &self.outcome {
             Outcome::Variant(variant) => Some((*variant, Reason::TargetingMatch)),
-            Outcome::Split(split) => Some((split.pick(request, rng)?, Reason::Split)),
-        }
+            Outcome::Split(split) => {
+                split.pick(flag, request, rng)?.map(|variant| (variant, Reason::Split))
+            }
+        })
     }
 }
 
 impl Split {
     /// The user's variant, or nothing when the request does not tell users apart.
-    fn pick(&self, request: &Facts<'_>, rng: &mut fastrand::Rng) -> Option<usize> {
-        match self.by.iter().find_map(|key| key.user(request))? {
-            User::Known(user) => {
-                bucketing::fractional(request.flag.as_bytes(), user, &self.weights)
+    fn pick(
+        &self,
+        flag: &str,
+        request: &dyn Facts,
+        rng: &mut fastrand::Rng,
+    ) -> Result<Option<usize>> {
+        for key in &self.by {
+            match key.user(request)? {
+                None => {}
+                Some(User::Anyone) => return Ok(bucketing::pick(rng.u32(..), &self.weights)),
+                Some(User::Known(user)) => {
+                    return Ok(self.bucketing.pick(flag.as_bytes(), &user, &self.weights));
+                }
             }
-            User::Anyone => bucketing::pick(rng.u32(..), &self.weights),
+        }
+        Ok(None)
+    }
+}
+
+impl Bucketing {
+    fn pick(self, flag: &[u8], user: &[u8], weights: &[u32]) -> Option<usize> {
+        match self {
+            Self::Fractional => bucketing::fractional(flag, user, weights),
+            Self::Unleash => bucketing::unleash::variant(flag, user, weights),
         }
     }
 }
 
 /// Whom a split is about.
 enum User<'a> {
-    Known(&'a [u8]),
+    Known(Cow<'a, [u8]>),
     Anyone,
 }
 
 impl Key {
+    fn needs(&self) -> Needs {
+        let none = Needs::default();
+        match self {
+            Self::Cookie(_) => Needs { cookies: true, ..none },
+            Self::Header(_) => Needs { headers: true, ..none },
+            Self::Claim(_) => Needs { claims: true, ..none },
+            Self::SourceIp(_) => Needs { source_ip: true, ..none },
+            Self::Random(_) => none,
+        }
+    }
+
     /// The user that the key names; an empty value names nobody.
-    fn user<'a>(&self, request: &Facts<'a>) -> Option<User<'a>> {
-        let value = match self {
-            Self::Random(_) => return Some(User::Anyone),
-            Self::Cookie(name) => request.cookies.get(name.as_bytes()),
-            Self::Header(name) => request.headers.get_all(name).find(|value| !value.is_empty()),
+    fn user<'a>(&self, request: &'a dyn Facts) -> Result<Option<User<'a>>> {
+        let value: Option<Cow<'a, [u8]>> = match self {
+            Self::Random(_) => return Ok(Some(User::Anyone)),
+            Self::Cookie(name) => request.cookies()?.get(name.as_bytes()).map(Cow::Borrowed),
+            Self::Header(name) => {
+                let mut values = request.headers()?.get_all(name);
+                values.find(|value| !value.is_empty()).map(Cow::Borrowed)
+            }
+            Self::Claim(path) => {
+                let claim = request.claims()?.and_then(|claims| path.find(claims));
+                claim.and_then(json::text).map(into_bytes)
+            }
+            Self::SourceIp(_) => request
+                .source_ip()?
+                .map(|address| address.to_canonical().to_string().into_bytes().into()),
         };
-        value.filter(|value| !value.is_empty()).map(User::Known)
+        Ok(value.filter(|value| !value.is_empty()).map(User::Known))
+    }
+}
+
+fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }
 

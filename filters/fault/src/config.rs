@@ -4,8 +4,8 @@
 //! <https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPFaultInjection>
 
 use crate::faults::{Abort, Delay, Faults, Source, Status};
-use crate::grpc;
 use tollgate::config::{HttpStatus, Percent, PositiveDuration, exactly_one};
+use tollgate::grpc;
 use tollgate::prelude::*;
 
 /// What the filter `fault` does to requests: Envoy's `HTTPFault`, or Istio's `HTTPFaultInjection`.

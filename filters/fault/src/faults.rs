@@ -3,9 +3,9 @@
 //! Order, header names and caps are those of Envoy's own filter
 //! (`source/extensions/filters/http/fault/fault_filter.cc` and `filters/common/fault/fault_config.cc`).
 
-use crate::grpc;
 use std::time::Duration;
 use tollgate::config::Percent;
+use tollgate::grpc;
 use tollgate::headers::HeaderMap;
 
 const DELAY: &str = "x-envoy-fault-delay-request";
@@ -129,7 +129,7 @@ fn requested_status(headers: &HeaderMap) -> Option<Status> {
     let http = number(headers, ABORT).filter(|status| (200..600).contains(status));
     match http {
         Some(status) => u16::try_from(status).ok().map(Status::Http),
-        None => number(headers, ABORT_GRPC).and_then(grpc::Status::new).map(Status::Grpc),
+        None => number(headers, ABORT_GRPC).and_then(grpc::Status::from_code).map(Status::Grpc),
     }
 }
 

@@ -11,7 +11,6 @@
 
 pub mod config;
 pub mod faults;
-pub mod grpc;
 
 use crate::config::{Config, Settings};
 use crate::faults::{Plan, Status};

@@ -2,7 +2,7 @@
 //!
 //! The scheme is that of flagd's `fractional` operation, second version, so that other tools can
 //! predict an assignment: a 32-bit hash of flag and user is a point on a line, and the weights cut
-//! the line into intervals in their order.
+//! the line into intervals in their order. [`unleash`] has the other scheme that is in wide use.
 //!
 //! # What stays when weights change
 //!
@@ -16,6 +16,8 @@
 //! It may lose users when several weights are raised at once: from 10/10/80 to 20/20/60 everyone
 //! in the second variant moves to the first. Users of a variant whose weight does *not* grow may
 //! move to any other.
+
+pub mod unleash;
 
 /// The most that weights may add up to, as in flagd: 2³¹ - 1.
 pub const MAX_TOTAL_WEIGHT: u32 = i32::MAX.cast_unsigned();

@@ -5,6 +5,10 @@
 //! without bound.
 
 pub(crate) mod path;
+mod text;
+
+pub(crate) use text::decimal;
+pub use text::text;
 
 use std::cell::RefCell;
 use std::fmt;

@@ -60,12 +60,15 @@
 
 pub mod abi;
 pub mod bucketing;
+pub mod byte_size;
 pub mod callout;
 pub mod chain;
+pub mod cidr;
 pub mod config;
 pub mod cookies;
 mod executor;
 mod filter;
+pub mod grpc;
 pub mod headers;
 pub mod host;
 mod id_map;
@@ -80,12 +83,16 @@ pub mod random;
 mod reply;
 mod setup;
 pub mod shared;
+pub mod status;
 mod stream;
 pub mod task;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod token_bucket;
+pub mod uri;
 pub mod vm;
+pub mod window;
 
 pub use abi::{HostError, Result};
 pub use filter::{FailurePolicy, Flow, HttpFilter};

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate::config::from_slice;
+use tollgate::cookies::Cookies;
+use tollgate::headers::HeaderMap;
+use tollgate::matching::{Claims, KnownFacts, Peer};
+use tollgate::{HostError, abi};
 
 use super::*;
 use crate::config::Config;
@@ -24,7 +28,11 @@ fn split_by(by: Value, v1: u32, v2: u32) -> Value {
 
 fn decide(rollout: &Rollout, headers: &[(&str, &str)]) -> Decision {
     let headers = HeaderMap::from_pairs(headers.iter().copied());
-    rollout.decide(&headers, &mut fastrand::Rng::with_seed(7))
+    decide_with(rollout, &headers, &mut fastrand::Rng::with_seed(7))
+}
+
+fn decide_with(rollout: &Rollout, headers: &HeaderMap, rng: &mut fastrand::Rng) -> Decision {
+    rollout.decide(&KnownFacts::new(headers), rng).unwrap()
 }
 
 /// Variant and reason.
@@ -75,6 +83,146 @@ fn all_entries_of_a_match_must_hold() {
         let mut headers = all.to_vec();
         headers.remove(missing);
         assert_eq!(outcome(&rollout, &headers), ("v1", "DEFAULT"));
+    }
+}
+
+#[test]
+fn a_match_looks_at_every_part_of_a_request() {
+    let request = [
+        (":method", "GET"),
+        (":authority", "vote.example:8080"),
+        (":path", "/vote/a?beta=1"),
+        ("x-app-version", "1.4.2"),
+        ("cookie", "prefs={\"beta\":true}"),
+    ];
+    for (condition, expected) in [
+        (json!({"host": [{"exact": "vote.example"}], "path": [{"prefix": "/vote/"}]}), "v2"),
+        (json!({"method": [{"any_of": ["GET", "HEAD"]}]}), "v2"),
+        (json!({"query": [{"name": "beta", "exact": "1"}]}), "v2"),
+        (json!({"headers": [{"name": "x-app-version", "semver": ">=1.2.0, <2"}]}), "v2"),
+        (json!({"headers": [{"name": "x-app-version", "regex": "1[.].*"}]}), "v2"),
+        (json!({"cookies": [{"name": "prefs", "pointer": "/beta", "exact": "true"}]}), "v2"),
+        (json!({"any": [{"path": [{"exact": "/"}]}, {"method": [{"exact": "GET"}]}]}), "v2"),
+        (json!({"not": {"method": [{"exact": "GET"}]}}), "v1"),
+        (json!({"path": [{"contains": "beta"}]}), "v1"),
+        (json!({"source_ip": ["10.0.0.0/8"]}), "v1"),
+        (json!({"claims": [{"claim": "sub", "present": true}]}), "v1"),
+        (json!({"peer": [{"prefix": "spiffe://"}]}), "v1"),
+    ] {
+        let rollout = rollout(&json!([{"name": "a", "match": condition, "variant": "v2"}]));
+        assert_eq!(outcome(&rollout, &request).0, expected, "{condition}");
+    }
+}
+
+#[test]
+fn source_claims_and_peer_are_what_the_caller_says() {
+    let headers = HeaderMap::default();
+    let claims = json!({"groups": ["internal"]});
+    let peer = Peer { uri_sans: vec![b"spiffe://a/b".to_vec()], ..Peer::default() };
+    let facts = KnownFacts::new(&headers)
+        .with_source_ip("::ffff:10.1.2.3".parse().unwrap())
+        .with_claims(claims.as_object().unwrap())
+        .with_peer(&peer);
+    for condition in [
+        json!({"source_ip": ["10.0.0.0/8"]}),
+        json!({"claims": [{"claim": "groups", "contains": "internal"}]}),
+        json!({"peer": [{"principal": "uri_san", "exact": "spiffe://a/b"}]}),
+    ] {
+        let rollout = rollout(&json!([{"name": "a", "match": condition, "variant": "v2"}]));
+        let decision = rollout.decide(&facts, &mut fastrand::Rng::with_seed(7)).unwrap();
+        assert_eq!(decision.reason, Reason::TargetingMatch, "{condition}");
+    }
+}
+
+#[test]
+fn users_are_told_apart_by_claim_and_by_address() {
+    let headers = HeaderMap::default();
+    let pick = |by: Value, facts: &KnownFacts<'_>| {
+        let rollout = rollout(&json!([split_by(json!([by]), 1, 1)]));
+        let decision = rollout.decide(facts, &mut fastrand::Rng::with_seed(7)).unwrap();
+        (decision.reason == Reason::Split).then_some(decision.variant)
+    };
+    let bucket = |user: &str| bucketing::fractional(b"voting-app", user.as_bytes(), &[1, 1]);
+    for user in ["alice", "bob", "carol", "dave"] {
+        let claims = json!({ "sub": user });
+        let facts = KnownFacts::new(&headers).with_claims(claims.as_object().unwrap());
+        assert_eq!(pick(json!({"claim": "sub"}), &facts), bucket(user));
+    }
+    let claims = json!({"id": 5.0, "empty": "", "list": ["a"], "realm": {"id": true}});
+    let facts = KnownFacts::new(&headers).with_claims(claims.as_object().unwrap());
+    assert_eq!(pick(json!({"claim": "id"}), &facts), bucket("5"));
+    assert_eq!(pick(json!({"claim": ["realm", "id"]}), &facts), bucket("true"));
+    for absent in ["empty", "list", "realm", "sub"] {
+        assert_eq!(pick(json!({ "claim": absent }), &facts), None, "{absent}");
+    }
+    for (address, user) in [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+    ] {
+        let facts = KnownFacts::new(&headers).with_source_ip(address.parse().unwrap());
+        for spelling in ["source_ip", "sourceIp"] {
+            assert_eq!(pick(json!({ spelling: true }), &facts), bucket(user), "{address}");
+        }
+    }
+    assert_eq!(pick(json!({"source_ip": true}), &KnownFacts::new(&headers)), None);
+}
+
+#[test]
+fn needs_are_those_of_all_rules() {
+    let rules = json!([
+        {"name": "a", "match": {"cookies": [{"name": "a", "exact": "b"}]}, "variant": "v2"},
+        {"name": "b", "match": {"not": {"peer": [{"exact": "b"}]}}, "variant": "v2"},
+        split_by(json!([{"claim": "sub"}, {"source_ip": true}, {"random": true}]), 1, 1),
+    ]);
+    let needs = rollout(&rules).needs();
+    let expected =
+        Needs { cookies: true, peer: true, claims: true, source_ip: true, ..Needs::default() };
+    assert_eq!(needs, expected);
+    assert_eq!(rollout(&json!([])).needs(), Needs::default());
+}
+
+/// A request of which nothing but its headers can be read.
+struct Broken<'a>(&'a HeaderMap, Cookies<'a>);
+
+const ERROR: HostError = HostError::new("proxy_get_property", abi::Status::InternalFailure);
+
+impl Facts for Broken<'_> {
+    fn headers(&self) -> Result<&HeaderMap> {
+        Ok(self.0)
+    }
+
+    fn cookies(&self) -> Result<&Cookies<'_>> {
+        Ok(&self.1)
+    }
+
+    fn source_ip(&self) -> Result<Option<std::net::IpAddr>> {
+        Err(ERROR)
+    }
+
+    fn claims(&self) -> Result<Option<&Claims>> {
+        Err(ERROR)
+    }
+
+    fn peer(&self) -> Result<Option<&Peer>> {
+        Err(ERROR)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_when_a_rule_gets_so_far() {
+    let headers = HeaderMap::from_pairs([("x-canary", "always")]);
+    let always = json!({"name": "a", "match": {"headers": [{"name": "x-canary", "exact": "always"}]}, "variant": "v2"});
+    for rule in [
+        json!({"name": "b", "match": {"not": {"source_ip": ["::1"]}}, "variant": "v2"}),
+        split_by(json!([{"claim": "sub"}, {"random": true}]), 1, 1),
+    ] {
+        let decide = |rules: Value| {
+            let facts = Broken(&headers, Cookies::new(&headers));
+            rollout(&rules).decide(&facts, &mut fastrand::Rng::with_seed(7))
+        };
+        assert_eq!(decide(json!([rule, always])), Err(ERROR));
+        assert_eq!(decide(json!([always, rule])).unwrap().reason, Reason::TargetingMatch);
     }
 }
 
@@ -158,10 +306,31 @@ fn a_user_is_in_flagds_bucket_of_flag_and_key() {
 }
 
 #[test]
+fn a_user_is_in_unleashs_bucket_where_that_is_configured() {
+    // Unleash/client-specification, 08-variants: the flag is `Feature.Variants.C`.
+    let config = json!({
+        "flag": "Feature.Variants.C",
+        "routing_header": "x-variant",
+        "variants": ["variant1", "variant2", "variant3"],
+        "default_variant": "variant1",
+        "bucketing": "unleash",
+        "rules": [{"name": "all", "split": {
+            "by": [{"header": "x-user-id"}],
+            "weights": {"variant1": 33, "variant2": 33, "variant3": 33},
+        }}],
+    });
+    let config: Config = from_slice(config.to_string().as_bytes()).unwrap();
+    let rollout = Rollout::try_from(config).unwrap();
+    for (user, variant) in [("232", "variant1"), ("607", "variant2"), ("656", "variant3")] {
+        assert_eq!(outcome(&rollout, &[("x-user-id", user)]), (variant, "SPLIT"), "{user}");
+    }
+}
+
+#[test]
 fn a_user_key_need_not_be_utf8() {
     let rollout = rollout(&json!([split_by(json!([{"cookie": "uid"}]), 0, 1)]));
     let headers = HeaderMap::from_pairs([("cookie", b"uid=\xff\xfe".as_slice())]);
-    let decision = rollout.decide(&headers, &mut fastrand::Rng::with_seed(7));
+    let decision = decide_with(&rollout, &headers, &mut fastrand::Rng::with_seed(7));
     assert_eq!((decision.variant, decision.reason), (1, Reason::Split));
 }
 
@@ -180,9 +349,10 @@ fn a_random_split_is_drawn_anew_for_every_request() {
     let rollout = rollout(&json!([split_by(json!([{"cookie": "uid"}, {"random": true}]), 90, 10)]));
     let mut rng = fastrand::Rng::with_seed(1);
     let nobody = HeaderMap::default();
-    let canary = (0..100_000).filter(|_| rollout.decide(&nobody, &mut rng).variant == 1).count();
+    let canary =
+        (0..100_000).filter(|_| decide_with(&rollout, &nobody, &mut rng).variant == 1).count();
     assert!((9_500..=10_500).contains(&canary), "{canary}");
-    assert_eq!(rollout.decide(&nobody, &mut rng).reason, Reason::Split);
+    assert_eq!(decide_with(&rollout, &nobody, &mut rng).reason, Reason::Split);
 }
 
 #[test]
@@ -190,7 +360,7 @@ fn only_a_random_split_draws() {
     let rollout = rollout(&json!([split_by(json!([{"header": "x-user-id"}]), 90, 10)]));
     let mut rng = fastrand::Rng::with_seed(1);
     let headers = HeaderMap::from_pairs([("x-user-id", "a")]);
-    rollout.decide(&headers, &mut rng);
+    decide_with(&rollout, &headers, &mut rng);
     assert_eq!(rng.get_seed(), fastrand::Rng::with_seed(1).get_seed());
 }
 
@@ -216,7 +386,7 @@ proptest! {
         let lines = cookies.into_iter().map(|cookie| (b"cookie".to_vec(), cookie));
         let canary = (b"x-canary".to_vec(), canary);
         let map = HeaderMap::from_pairs(headers.into_iter().chain(lines).chain([canary]));
-        let decision = rollout.decide(&map, &mut fastrand::Rng::with_seed(seed));
+        let decision = decide_with(&rollout, &map, &mut fastrand::Rng::with_seed(seed));
         prop_assert!(["v1", "v2"].contains(&rollout.variant(decision)));
     }
 
@@ -228,8 +398,8 @@ proptest! {
         let alone = HeaderMap::from_pairs([("x-user-id", &user)]);
         let among = HeaderMap::from_pairs([("x-other", &other), ("x-user-id", &user)]);
         prop_assert_eq!(
-            rollout.decide(&alone, &mut fastrand::Rng::with_seed(seed)),
-            rollout.decide(&among, &mut fastrand::Rng::with_seed(seed.wrapping_add(1))),
+            decide_with(&rollout, &alone, &mut fastrand::Rng::with_seed(seed)),
+            decide_with(&rollout, &among, &mut fastrand::Rng::with_seed(seed.wrapping_add(1))),
         );
     }
 
@@ -250,7 +420,7 @@ proptest! {
         for by in [json!([{"header": "u"}]), json!([{"random": true}])] {
             let rollout = rollout(&json!([split_by(by, weight, 0)]));
             let headers = HeaderMap::from_pairs([("u", &user)]);
-            let decision = rollout.decide(&headers, &mut fastrand::Rng::with_seed(seed));
+            let decision = decide_with(&rollout, &headers, &mut fastrand::Rng::with_seed(seed));
             prop_assert_eq!((decision.variant, decision.reason), (0, Reason::Split));
         }
     }

@@ -35,7 +35,7 @@ fn istios_spelling_is_read() {
 
     let abort =
         abort_of(r#"{"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 50}}}"#);
-    assert_eq!(abort.source, Source::Fixed(Status::Grpc(grpc::Status::new(14).unwrap())));
+    assert_eq!(abort.source, Source::Fixed(Status::Grpc(grpc::Status::Unavailable)));
     let abort = abort_of(r#"{"abort": {"httpStatus": 400.0, "percentage": {"value": 50.0}}}"#);
     assert_eq!(abort.source, Source::Fixed(Status::Http(400)));
 }

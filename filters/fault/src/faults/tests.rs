@@ -21,7 +21,7 @@ fn plan<V: AsRef<[u8]>>(faults: &Faults, headers: &[(&str, V)]) -> Plan {
 }
 
 fn grpc(code: u64) -> Option<Status> {
-    grpc::Status::new(code).map(Status::Grpc)
+    grpc::Status::from_code(code).map(Status::Grpc)
 }
 
 #[test]

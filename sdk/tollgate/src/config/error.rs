@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write as _};
 use serde::de::{Expected, Unexpected};
 
 use super::spelling::{closest, is_camel_case};
-use crate::json::{JsonError, path};
+use crate::json::{JsonError, decimal, path};
 
 /// A configuration that is refused: where, what was found there, what is allowed there.
 ///
@@ -218,7 +218,7 @@ pub(super) fn describe(unexpected: Unexpected<'_>) -> String {
         Unexpected::Bool(value) => value.to_string(),
         Unexpected::Unsigned(value) => value.to_string(),
         Unexpected::Signed(value) => value.to_string(),
-        Unexpected::Float(value) => format!("{value:?}"),
+        Unexpected::Float(value) => decimal(value).unwrap_or_else(|| "a number".to_owned()),
         Unexpected::Char(value) => quoted(value.encode_utf8(&mut [0; 4])),
         Unexpected::Str(value) => quoted(value),
         Unexpected::Unit | Unexpected::Option => "null".to_owned(),
@@ -226,7 +226,7 @@ pub(super) fn describe(unexpected: Unexpected<'_>) -> String {
         Unexpected::Map => "an object".to_owned(),
         Unexpected::UnitVariant => "a name alone".to_owned(),
         Unexpected::Other(words) => words.to_owned(),
-        other => other.to_string(),
+        _ => "something else".to_owned(),
     }
 }
 

@@ -263,7 +263,7 @@ mod tests {
             ),
             (
                 r#"{"value": -1}"#,
-                "(root): found -1.0, allowed: a number of per cent from 0 to 100, in steps of 0.0001",
+                "(root): found -1, allowed: a number of per cent from 0 to 100, in steps of 0.0001",
             ),
             (r#"{"value": "NaN"}"#, "`value`: found \"NaN\", allowed: a number"),
             (

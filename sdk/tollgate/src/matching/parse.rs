@@ -1,194 +1,342 @@
 //! Reads matches from configuration.
 //!
-//! By hand: the kinds stand beside `name` in one object, exactly one of them must be there, and
-//! serde's `flatten` and `untagged` would blur both the check for unknown fields and the errors.
+//! By hand, and all kinds of entries by the same code: the tests stand beside `name` in one object,
+//! exactly one of them must be there, and serde's `flatten` and `untagged` would blur both the check
+//! for unknown fields and the errors. What serde derives for each kind would cost a module 30 KiB.
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
-use crate::config::HeaderName;
+use super::config::{
+    ClaimMatch, ClaimPath, CookieMatch, HeaderMatch, IntegerRange, Match, PeerMatch, Principal,
+    QueryMatch, Test, ValueMatch,
+};
 
-use super::{CookieMatch, HeaderMatch, Test, ValueMatch};
+/// The fields of an entry: those of its kind, the tests, and what goes with them.
+macro_rules! fields {
+    ($($own:expr),*) => {
+        &[
+            $($own,)* "exact", "prefix", "suffix", "contains", "regex", "any_of", "range", "gte",
+            "lte", "semver", "present", "ignore_case", "invert",
+        ]
+    };
+}
 
-/// `name` first: [`ValueMatch`] knows all but that.
-const FIELDS: &[&str] = &[
-    "name",
-    "exact",
-    "prefix",
-    "suffix",
-    "contains",
-    "any_of",
-    "present",
-    "ignore_case",
-    "invert",
-];
+const TESTS: &str = "exactly one of `exact`, `prefix`, `suffix`, `contains`, `regex`, `any_of`, \
+     `range`, `gte`, `lte`, `semver`, `present`";
 
-const KINDS: &str = "exactly one of `exact`, `prefix`, `suffix`, `contains`, `any_of`, `present`";
+/// As derived code has it: the errors of configuration repeat no string that stands in the place of
+/// an object, since it may be a secret that slipped up a level.
+const OBJECT: &str = "a map";
+
+/// An entry of any kind; what its kind does not have is empty.
+pub(super) struct Entry {
+    name: String,
+    pointer: Option<String>,
+    claim: ClaimPath,
+    principal: Option<Principal>,
+    value: ValueMatch,
+}
+
+/// A kind of entry.
+pub(super) trait Kind: From<Entry> {
+    /// The names of its fields.
+    const FIELDS: &'static [&'static str];
+}
+
+macro_rules! kinds {
+    ($($kind:ident: $($own:ident)*;)*) => {$(
+        impl Kind for $kind {
+            const FIELDS: &'static [&'static str] = fields!($(stringify!($own)),*);
+        }
+
+        impl From<Entry> for $kind {
+            fn from(entry: Entry) -> Self {
+                Self { $($own: entry.$own,)* value: entry.value }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $kind {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                EntrySeed { fields: Self::FIELDS }.deserialize(deserializer).map(Self::from)
+            }
+        }
+    )*};
+}
+
+kinds! {
+    HeaderMatch: name;
+    CookieMatch: name pointer;
+    QueryMatch: name;
+    ClaimMatch: claim;
+    PeerMatch: principal;
+}
+
+impl Kind for ValueMatch {
+    const FIELDS: &'static [&'static str] = fields!();
+}
+
+impl From<Entry> for ValueMatch {
+    fn from(entry: Entry) -> Self {
+        entry.value
+    }
+}
 
 impl<'de> Deserialize<'de> for ValueMatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ValueVisitor)
+        EntrySeed { fields: Self::FIELDS }.deserialize(deserializer).map(Self::from)
     }
 }
 
-impl<'de> Deserialize<'de> for HeaderMatch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (MatchedName(name), value) = deserializer.deserialize_map(EntryVisitor(PhantomData))?;
-        // Envoy has turned every `host` into `:authority` before a filter sees it.
-        let name = if name == "host" { ":authority".to_owned() } else { name };
-        Ok(Self { name, value })
+/// Reads an entry with these fields.
+#[derive(Clone, Copy)]
+struct EntrySeed {
+    fields: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for EntrySeed {
+    type Value = Entry;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry, D::Error> {
+        deserializer.deserialize_struct("Entry", self.fields, self)
     }
 }
 
-impl<'de> Deserialize<'de> for CookieMatch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (name, value) = deserializer.deserialize_map(EntryVisitor(PhantomData))?;
-        Ok(Self { name, value })
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = ValueMatch;
+impl<'de> Visitor<'de> for EntrySeed {
+    type Value = Entry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a match such as {exact: \"on\"}")
+        f.write_str(OBJECT)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueMatch, A::Error> {
-        let mut fields = Fields::default();
-        let names = FIELDS.split_first().map_or(FIELDS, |(_, names)| names);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let mut read = Fields::default();
         while let Some(name) = map.next_key::<String>()? {
-            fields.read(&name, &mut map, names)?;
-        }
-        fields.finish()
-    }
-}
-
-/// A match with a name, which is an `N`.
-struct EntryVisitor<N>(PhantomData<N>);
-
-impl<'de, N: Deserialize<'de>> Visitor<'de> for EntryVisitor<N> {
-    type Value = (N, ValueMatch);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a match such as {name: flag, exact: \"on\"}")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut entry_name, mut fields) = (None, Fields::default());
-        while let Some(name) = map.next_key::<String>()? {
-            match name.as_str() {
-                "name" => entry_name = Some(map.next_value()?),
-                other => fields.read(other, &mut map, FIELDS)?,
+            match self.fields.iter().find(|field| **field == name) {
+                Some(name) => read.add(name, map.next_value_seed(FieldSeed(name))?)?,
+                None => return Err(A::Error::unknown_field(&name, self.fields)),
             }
         }
-        let entry_name = entry_name.ok_or_else(|| A::Error::missing_field("name"))?;
-        Ok((entry_name, fields.finish()?))
+        read.finish(self.fields)
     }
 }
 
-/// The fields of a [`ValueMatch`] read so far.
+/// A field of an entry.
+enum Field {
+    Text(String),
+    Flag(bool),
+    Claim(ClaimPath),
+    Principal(Principal),
+    Test(Test),
+}
+
+/// Reads the field of this name.
+struct FieldSeed(&'static str);
+
+impl<'de> DeserializeSeed<'de> for FieldSeed {
+    type Value = Field;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field, D::Error> {
+        Ok(match self.0 {
+            "ignore_case" | "invert" => Field::Flag(bool::deserialize(deserializer)?),
+            "claim" => Field::Claim(ClaimPath::deserialize(deserializer)?),
+            "principal" => Field::Principal(Principal::deserialize(deserializer)?),
+            "any_of" => Field::Test(Test::AnyOf(Vec::deserialize(deserializer)?)),
+            "range" => Field::Test(Test::Range(IntegerRange::deserialize(deserializer)?)),
+            "gte" => Field::Test(Test::Gte(f64::deserialize(deserializer)?)),
+            "lte" => Field::Test(Test::Lte(f64::deserialize(deserializer)?)),
+            "present" => Field::Test(Test::Present(bool::deserialize(deserializer)?)),
+            name => text(name, String::deserialize(deserializer)?),
+        })
+    }
+}
+
+fn text(name: &str, text: String) -> Field {
+    Field::Test(match name {
+        "exact" => Test::Exact(text),
+        "prefix" => Test::Prefix(text),
+        "suffix" => Test::Suffix(text),
+        "contains" => Test::Contains(text),
+        "regex" => Test::Regex(text),
+        "semver" => Test::Semver(text),
+        _ => return Field::Text(text),
+    })
+}
+
+/// The fields of an entry read so far.
 #[derive(Default)]
 struct Fields {
+    name: Option<String>,
+    pointer: Option<String>,
+    claim: Option<ClaimPath>,
+    principal: Option<Principal>,
     tests: Vec<(&'static str, Test)>,
     ignore_case: Option<bool>,
     invert: Option<bool>,
 }
 
 impl Fields {
-    fn read<'de, A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        map: &mut A,
-        names: &'static [&'static str],
-    ) -> Result<(), A::Error> {
-        let test = match name {
-            "exact" => ("exact", Test::Exact(map.next_value()?)),
-            "prefix" => ("prefix", Test::Prefix(map.next_value::<NotEmpty>()?.0)),
-            "suffix" => ("suffix", Test::Suffix(map.next_value::<NotEmpty>()?.0)),
-            "contains" => ("contains", Test::Contains(map.next_value::<NotEmpty>()?.0)),
-            "any_of" | "anyOf" => ("any_of", Test::AnyOf(map.next_value::<SomeTexts>()?.0)),
-            "present" => ("present", Test::Present(map.next_value()?)),
-            "ignore_case" | "ignoreCase" => {
-                return once(&mut self.ignore_case, "ignore_case", map.next_value()?);
+    fn add<E: Error>(&mut self, name: &'static str, field: Field) -> Result<(), E> {
+        let twice = match field {
+            Field::Test(test) => {
+                let twice = self.tests.iter().any(|(other, _)| *other == name);
+                self.tests.push((name, test));
+                twice
             }
-            "invert" => return once(&mut self.invert, "invert", map.next_value()?),
-            other => return Err(A::Error::unknown_field(other, names)),
+            Field::Text(text) if name == "pointer" => self.pointer.replace(text).is_some(),
+            Field::Text(text) => self.name.replace(text).is_some(),
+            Field::Flag(flag) if name == "invert" => self.invert.replace(flag).is_some(),
+            Field::Flag(flag) => self.ignore_case.replace(flag).is_some(),
+            Field::Claim(claim) => self.claim.replace(claim).is_some(),
+            Field::Principal(principal) => self.principal.replace(principal).is_some(),
         };
-        self.tests.push(test);
-        Ok(())
+        if twice { Err(E::duplicate_field(name)) } else { Ok(()) }
     }
 
-    fn finish<E: Error>(self) -> Result<ValueMatch, E> {
+    fn finish<E: Error>(self, fields: &[&str]) -> Result<Entry, E> {
+        if fields.contains(&"name") && self.name.is_none() {
+            return Err(E::missing_field("name"));
+        }
+        if fields.contains(&"claim") && self.claim.is_none() {
+            return Err(E::missing_field("claim"));
+        }
         let found = match self.tests.as_slice() {
             [] => "none of them".to_owned(),
             [_] => String::new(),
             [(first, _), .., (last, _)] => format!("`{first}` and `{last}`"),
         };
-        let (ignore_case, invert) = (self.ignore_case == Some(true), self.invert == Some(true));
         let mut tests = self.tests.into_iter();
-        match (tests.next(), tests.next()) {
-            (Some((_, Test::Present(_))), None) if ignore_case || invert => Err(E::invalid_value(
-                Unexpected::Other("`present` with `ignore_case` or `invert`"),
-                &"`present: true` or `present: false` alone",
-            )),
-            (Some((_, test)), None) => Ok(ValueMatch { test, ignore_case, invert }),
-            _ => Err(E::invalid_value(Unexpected::Other(&found), &KINDS)),
+        let (Some((_, test)), None) = (tests.next(), tests.next()) else {
+            return Err(E::invalid_value(Unexpected::Other(&found), &TESTS));
+        };
+        let (ignore_case, invert) = (self.ignore_case == Some(true), self.invert == Some(true));
+        Ok(Entry {
+            name: self.name.unwrap_or_default(),
+            pointer: self.pointer,
+            claim: self.claim.unwrap_or_default(),
+            principal: self.principal,
+            value: ValueMatch { test, ignore_case, invert },
+        })
+    }
+}
+
+/// Reads a list of entries.
+struct EntriesSeed(EntrySeed);
+
+impl<'de> DeserializeSeed<'de> for EntriesSeed {
+    type Value = Vec<Entry>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Entry>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EntriesSeed {
+    type Value = Vec<Entry>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Entry>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = items.next_element_seed(self.0)? {
+            entries.push(entry);
         }
+        Ok(entries)
     }
 }
 
-fn once<E: Error>(field: &mut Option<bool>, name: &'static str, value: bool) -> Result<(), E> {
-    match field.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::duplicate_field(name)),
-    }
+fn entries<'de, K: Kind, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<K>, A::Error> {
+    let entries = map.next_value_seed(EntriesSeed(EntrySeed { fields: K::FIELDS }))?;
+    Ok(entries.into_iter().map(K::from).collect())
 }
 
-/// A text that every value would begin with, end with and contain is a mistake.
-struct NotEmpty(String);
-
-impl<'de> Deserialize<'de> for NotEmpty {
+impl<'de> Deserialize<'de> for Match {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let allowed = "a string that is not empty (`present: true` matches any value)";
-        refuse_if(text.is_empty(), &text, allowed)?;
-        Ok(Self(text))
+        deserializer.deserialize_struct("Match", CONDITIONS, MatchVisitor)
     }
 }
 
-/// A list without a text would match nothing.
-struct SomeTexts(Vec<String>);
+/// The fields of a match.
+pub(super) const CONDITIONS: &[&str] = &[
+    "headers",
+    "cookies",
+    "query",
+    "path",
+    "method",
+    "host",
+    "source_ip",
+    "claims",
+    "peer",
+    "any",
+    "not",
+];
 
-impl<'de> Deserialize<'de> for SomeTexts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let texts = Vec::deserialize(deserializer)?;
-        match texts.len() {
-            0 => Err(Error::invalid_length(0, &"at least one string")),
-            _ => Ok(Self(texts)),
+struct MatchVisitor;
+
+impl<'de> Visitor<'de> for MatchVisitor {
+    type Value = Match;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(OBJECT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Match, A::Error> {
+        let (mut read, mut source_ip) = (Match::default(), None);
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "headers" => read.headers = entries(&mut map)?,
+                "cookies" => read.cookies = entries(&mut map)?,
+                "query" => read.query = entries(&mut map)?,
+                "path" => read.path = entries(&mut map)?,
+                "method" => read.method = entries(&mut map)?,
+                "host" => read.host = entries(&mut map)?,
+                "source_ip" => {
+                    if source_ip.replace(map.next_value()?).is_some() {
+                        return Err(A::Error::duplicate_field("source_ip"));
+                    }
+                }
+                "claims" => read.claims = entries(&mut map)?,
+                "peer" => read.peer = entries(&mut map)?,
+                "any" => read.any = map.next_value()?,
+                "not" => read.not = Some(Box::new(map.next_value()?)),
+                other => return Err(A::Error::unknown_field(other, CONDITIONS)),
+            }
         }
+        read.source_ip = source_ip.unwrap_or_default();
+        Ok(read)
     }
 }
 
-/// The name of a header or of a pseudo-header, in lower case.
-struct MatchedName(String);
-
-impl<'de> Deserialize<'de> for MatchedName {
+impl<'de> Deserialize<'de> for ClaimPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let field = HeaderName::parse(name.strip_prefix(':').unwrap_or(&name));
-        refuse_if(field.is_none(), &name, HeaderName::ALLOWED)?;
-        Ok(Self(name.to_ascii_lowercase()))
+        deserializer.deserialize_any(ClaimPathVisitor)
     }
 }
 
-fn refuse_if<E: Error>(wrong: bool, found: &str, allowed: &'static str) -> Result<(), E> {
-    match wrong {
-        true => Err(E::invalid_value(Unexpected::Str(found), &allowed)),
-        false => Ok(()),
+struct ClaimPathVisitor;
+
+impl<'de> Visitor<'de> for ClaimPathVisitor {
+    type Value = ClaimPath;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(ClaimPath::ALLOWED)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<ClaimPath, E> {
+        ClaimPath::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ClaimPath, A::Error> {
+        let mut segments = Vec::<String>::new();
+        while let Some(segment) = items.next_element()? {
+            segments.push(segment);
+        }
+        ClaimPath::new(segments)
+            .ok_or_else(|| A::Error::invalid_value(Unexpected::Other("no name"), &self))
     }
 }

@@ -1,3 +1,4 @@
+use crate::matching::Claims;
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -45,8 +46,9 @@ impl fmt::Debug for Extensions {
 /// The claims of a token that a filter has verified, for the filters behind it in a chain.
 ///
 /// Whoever finds them in the [`Extensions`] of a request may rely on them: no client can put them there.
+/// [`Request::facts`](crate::Request::facts) looks there.
 #[derive(Clone, PartialEq)]
-pub struct VerifiedClaims(pub serde_json::Map<String, serde_json::Value>);
+pub struct VerifiedClaims(pub Claims);
 
 /// Shows names only: values may be secrets.
 impl fmt::Debug for VerifiedClaims {

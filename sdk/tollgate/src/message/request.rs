@@ -43,6 +43,10 @@ impl<'a, S> Request<'a, S> {
         self.headers.get()
     }
 
+    pub(crate) fn raw_headers(&self) -> &Headers {
+        self.headers
+    }
+
     /// The headers, to change them or to look at one alone.
     pub fn headers_mut(&mut self) -> &mut Headers {
         self.headers
