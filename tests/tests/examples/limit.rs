@@ -4,7 +4,7 @@ use tollgate_e2e::client::Connection;
 use tollgate_e2e::client::raw::{self, RawConnection};
 use tollgate_e2e::upstream::Answer;
 
-const IN_FLIGHT: &str = "limit.in_flight";
+const IN_FLIGHT: &str = "plugin=limit.in_flight";
 
 async fn start(max_in_flight: u64, upstream: &Upstream) -> Result<Proxy> {
     let configuration = json!({ "max_in_flight": max_in_flight });

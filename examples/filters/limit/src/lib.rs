@@ -56,7 +56,10 @@ impl HttpFilter for Limit {
         Ok(Self {
             max_in_flight: config.max_in_flight.get().into(),
             // A count for each configuration, since each has a limit of its own.
-            in_flight: setup.shared_gauge(&format!("{}.in_flight", setup.plugin_name()))?,
+            in_flight: setup
+                .metrics()
+                .tagged("plugin", &setup.plugin_name())
+                .shared_gauge("in_flight")?,
             rejected: setup.counter("rejected")?,
         })
     }

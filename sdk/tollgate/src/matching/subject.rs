@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::Result;
 use crate::config::{ConfigError, CookieName, HeaderName, quoted};
 use crate::json;
 use crate::uri::{self, Query};
+use crate::{HostError, Result};
 
 use super::config::{ClaimPath, CookieMatch, HeaderMatch, Principal, QueryMatch};
 use super::facts::{Facts, Needs};
@@ -64,7 +64,7 @@ impl Subject {
 
     /// Whether the values that a request has here fulfil a condition.
     pub(super) fn fulfils(&self, value: &ValueMatcher, request: &dyn Facts) -> Result<bool> {
-        let header = |name| Ok(request.headers()?.get(name));
+        let header = |name| Ok::<_, HostError>(request.headers()?.get(name));
         Ok(match self {
             Self::Method => value.matches(header(":method")?),
             Self::Host => value.matches(header(":authority")?.map(uri::host)),
