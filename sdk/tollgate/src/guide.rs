@@ -2,17 +2,7 @@
 //!
 //! The [first page](crate) makes a filter; these chapters may be read in any order after it.
 //!
-//! | chapter | what it is about |
-//! |---|---|
-//! | [State](state) | what a filter remembers: of a request, in a worker, in the whole process |
-//! | [Time](time) | sleeping, time limits, work in the background, work that many wait for |
-//! | [Callouts](callouts) | asking other services by HTTP and gRPC, and what to do when they fail |
-//! | [Bodies](bodies) | chunk by chunk, or as a whole up to a limit |
-//! | [Chains](chains) | several filters as one |
-//! | [Failing](failing) | errors, panics, and who decides what a client gets |
-//! | [Testing](testing) | pure cores, a native host, stock Envoy |
-//! | [Host quirks](host_quirks) | where Envoy surprises, and what the SDK does about it |
-//! | [Coming from `proxy-wasm`](from_proxy_wasm) | what is called what |
+#![doc = include_str!("guide/chapters.md")]
 //!
 //! The chapters have no code of their own: they are text, whose examples are compiled with the tests.
 

@@ -44,8 +44,7 @@
 //!
 //! - `Config` is a serde struct. A configuration that does not fit is refused with the path of the
 //!   field, what was found there and what is allowed ([`config`]).
-//! - `configure` makes the filter, once in each worker of Envoy and before any request. What it defines
-//!   here, it need not look up later.
+//! - `configure` makes the filter: in each worker of Envoy, before any request.
 //! - `request` gets the headers of each request. There is a method for each phase of an exchange
 //!   ([`HttpFilter`]); one that is not written costs nothing. All requests of a worker share the filter,
 //!   so it is `&self`.
@@ -73,7 +72,7 @@
 //! serde = { version = "1", features = ["derive"] }
 //! tollgate = { path = "../tollgate/sdk/tollgate" }
 //!
-//! [profile.release]                  # a module a third of the size
+//! [profile.release]                  # a module a quarter smaller
 //! codegen-units = 1
 //! lto = true
 //! panic = "abort"
@@ -83,8 +82,9 @@
 //! ```sh
 //! rustup target add wasm32-wasip1
 //! cargo build --release --target wasm32-wasip1
-//! module=$PWD/target/wasm32-wasip1/release/greeter.wasm
-//! (cd ../tollgate && cargo xtask prune $module --output $module.pruned)
+//! here=$PWD
+//! cd ../tollgate
+//! cargo xtask prune $here/target/wasm32-wasip1/release/greeter.wasm --output $here/greeter.wasm
 //! ```
 //!
 //! Envoy calls every callback that a module exports, several times a request. `prune` removes those for
@@ -117,7 +117,7 @@
 //!                         vm_config:
 //!                           vm_id: greeter
 //!                           runtime: envoy.wasm.runtime.v8
-//!                           code: { local: { filename: target/wasm32-wasip1/release/greeter.wasm.pruned } }
+//!                           code: { local: { filename: greeter.wasm } }
 //!                         configuration:
 //!                           "@type": type.googleapis.com/google.protobuf.StringValue
 //!                           value: |
@@ -186,38 +186,23 @@
 //!     }
 //! }
 //!
-//! #[test]
-//! # fn in_a_doctest() {}
-//! fn the_upstream_is_greeted() {
-//!     let proxy = Rc::new(Proxy::default());
-//!     native::install(proxy.clone());
-//!     vm::start::<Greeter>();
-//!     vm::on_context_create(1, 0); // a plugin
-//!     assert!(vm::on_configure(1));
-//!     vm::on_context_create(2, 1); // a request that passes it
-//!     let goes_on = 0;
-//!     assert_eq!(vm::on_request_headers(2, true), goes_on);
-//!     assert_eq!(*proxy.0.borrow(), [("x-greeting".to_owned(), b"hello".to_vec())]);
-//! }
-//! # the_upstream_is_greeted();
+//! // In a `#[test]`:
+//! let proxy = Rc::new(Proxy::default());
+//! native::install(proxy.clone());
+//! vm::start::<Greeter>();
+//! vm::on_context_create(1, 0); // a plugin
+//! assert!(vm::on_configure(1));
+//! vm::on_context_create(2, 1); // a request that passes it
+//! let goes_on = 0;
+//! assert_eq!(vm::on_request_headers(2, true), goes_on);
+//! assert_eq!(*proxy.0.borrow(), [("x-greeting".to_owned(), b"hello".to_vec())]);
 //! ```
 //!
 //! The chapter on [testing](guide::testing) has clocks, calls, and stock Envoy.
 //!
 //! # The guide
 //!
-//! | chapter | what it is about |
-//! |---|---|
-//! | [State](guide::state) | what a filter remembers: of a request, in a worker, in the whole process |
-//! | [Time](guide::time) | sleeping, time limits, work in the background, work that many wait for |
-//! | [Callouts](guide::callouts) | asking other services by HTTP and gRPC, and what to do when they fail |
-//! | [Bodies](guide::bodies) | chunk by chunk, or as a whole up to a limit |
-//! | [Chains](guide::chains) | several filters as one |
-//! | [Failing](guide::failing) | errors, panics, and who decides what a client gets |
-//! | [Testing](guide::testing) | pure cores, a native host, stock Envoy |
-//! | [Host quirks](guide::host_quirks) | where Envoy surprises, and what the SDK does about it |
-//! | [Coming from `proxy-wasm`](guide::from_proxy_wasm) | what is called what |
-
+#![doc = include_str!("guide/chapters.md")]
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")
@@ -260,9 +245,30 @@ pub use message::{
 };
 pub use reply::LocalReply;
 pub use setup::Setup;
+/// Makes a module of an `impl HttpFilter`.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// pub struct Nothing;
+///
+/// #[derive(Deserialize)]
+/// pub struct Config {}
+///
+/// #[tollgate::filter]
+/// impl HttpFilter for Nothing {
+///     type Config = Config;
+///
+///     fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> {
+///         Ok(Self)
+///     }
+/// }
+/// ```
 pub use tollgate_macros::filter;
 
-/// What a filter usually imports.
+/// What a filter usually imports: `use tollgate::prelude::*`.
+///
+/// The derived `Deserialize` names the crate `serde`, which a filter therefore depends on.
 pub mod prelude {
     pub use crate::config::ConfigError;
     pub use crate::metrics::{Counter, Gauge, Histogram};

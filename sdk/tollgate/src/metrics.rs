@@ -3,13 +3,74 @@
 //! A metric is called `tollgate.<filter>.<stat>`; where a filter counts by key, the key stands
 //! before the stat: `tollgate.circuit_breaker.<key>.<stat>`. Envoy shows it under `/stats` with
 //! `wasmcustom.` in front. The same name in several workers is one metric.
+//!
+//! ```
+//! use tollgate::metrics::{Counter, Gauge, Histogram};
+//! use tollgate::prelude::*;
+//! use tollgate::time::Instant;
+//!
+//! pub struct Stats {
+//!     requests: Counter,
+//!     open: Gauge,
+//!     took_ms: Histogram,
+//! }
+//!
+//! impl Stats {
+//!     fn new(setup: &Setup) -> Result<Self> {
+//!         Ok(Self {
+//!             requests: setup.counter("requests")?,
+//!             open: setup.gauge("open")?,
+//!             took_ms: setup.histogram("took_ms")?,
+//!         })
+//!     }
+//!
+//!     fn begins(&self) -> Result<()> {
+//!         self.requests.increment();
+//!         self.open.add(1)
+//!     }
+//!
+//!     fn ends(&self, began: Instant) -> Result<()> {
+//!         let took = Instant::now()?.since(began).as_millis();
+//!         self.took_ms.record(u64::try_from(took).unwrap_or(u64::MAX));
+//!         self.open.add(-1)
+//!     }
+//! }
+//! ```
+//!
+//! A gauge that is raised and lowered like this one is wrong for ever after a panic between the two; a
+//! [`SharedGauge`](crate::shared::SharedGauge) is not.
 
 use crate::abi::{self, MetricKind, Result};
 
 /// Defines the metrics of one filter.
 ///
 /// Handed out by [`crate::Setup::metrics`]; keep it where metrics are defined while requests run,
-/// for instance one set per key.
+/// for instance one set per key:
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::collections::HashMap;
+/// use tollgate::metrics::{Counter, Metrics, segment};
+///
+/// struct Tenants {
+///     metrics: Metrics,
+///     requests: RefCell<HashMap<String, Counter>>,
+/// }
+///
+/// impl Tenants {
+///     /// `tenant` is one of a list: Envoy keeps every metric until it ends.
+///     fn count(&self, tenant: &str) -> tollgate::Result<()> {
+///         let known = self.requests.borrow().get(tenant).copied();
+///         let counter = match known {
+///             Some(counter) => counter,
+///             None => self.metrics.counter(&format!("{}.requests", segment(tenant)))?,
+///         };
+///         self.requests.borrow_mut().insert(tenant.to_owned(), counter);
+///         counter.increment();
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metrics {
     filter: &'static str,

@@ -49,6 +49,13 @@ pub struct GrpcCall {
 }
 
 /// Why a gRPC call has no answer.
+///
+/// ```
+/// use tollgate::callout::GrpcError;
+///
+/// let error = GrpcError::Status { code: 5, message: "no such user".to_owned() };
+/// assert_eq!(error.to_string(), "gRPC status 5: no such user");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrpcError {
     /// The host did not make the call: it does not know the cluster, or refuses the call.

@@ -45,6 +45,16 @@ impl fmt::Debug for Extensions {
 /// The claims of a token that a filter has verified, for the filters behind it in a chain.
 ///
 /// Whoever finds them in the [`Extensions`] of a request may rely on them: no client can put them there.
+///
+/// ```
+/// use tollgate::VerifiedClaims;
+/// use tollgate::prelude::*;
+///
+/// fn subject(request: &Request<'_>) -> Option<String> {
+///     let claims = request.extensions().get::<VerifiedClaims>()?;
+///     claims.0.get("sub")?.as_str().map(str::to_owned)
+/// }
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct VerifiedClaims(pub serde_json::Map<String, serde_json::Value>);
 
