@@ -77,7 +77,8 @@ pub trait HttpFilter: Sized + 'static {
     /// it is dropped; by default nothing.
     type State: Default + 'static;
 
-    /// Makes the filter. Runs once per worker, before any request.
+    /// Makes the filter. Runs in every worker before any request, and besides on Envoy's main thread,
+    /// which serves none.
     ///
     /// # Errors
     ///
