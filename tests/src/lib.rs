@@ -64,3 +64,8 @@ pub fn target_dir() -> PathBuf {
     let configured = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
     workspace_root().join(configured.unwrap_or_else(|| "target".into()))
 }
+
+/// What the SDK's guide says of this crate: its example is compiled here.
+#[cfg(doctest)]
+#[doc = include_str!("../../sdk/tollgate/src/guide/testing_in_envoy.md")]
+mod guide {}

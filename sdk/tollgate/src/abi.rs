@@ -4,7 +4,8 @@
 //! hands header values over as bytes. Outside a module (in native tests) the same functions ask the
 //! [`native::Host`] that the test installed.
 //!
-//! This is the only module of the workspace that may contain `unsafe`.
+//! A filter meets its errors here, and a test the arguments of a `Host`; the calls themselves are made
+//! by the rest of the SDK. This is the only module of the workspace that may contain `unsafe`.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -16,11 +17,14 @@ pub mod native;
 
 /// Why a host call did not do what it was asked.
 ///
+/// It may be logged: it holds the name of the call and the host's [`Status`], and no argument.
+///
 /// ```
 /// use tollgate::{HostError, abi::Status};
 ///
 /// let error = HostError::new("proxy_get_property", Status::NotFound);
 /// assert_eq!(error.to_string(), "proxy_get_property: not found");
+/// assert_eq!(error.status(), Status::NotFound);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostError {
@@ -50,11 +54,33 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-/// The result of whatever asks the host.
+/// The result of whatever asks the host, and of the phases of a filter, which hand its error on.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// fn is_mobile(request: &Request<'_>) -> Result<bool> {
+///     let agent = request.headers()?.get("user-agent").unwrap_or_default();
+///     Ok(agent.windows(6).any(|part| part == b"Mobile"))
+/// }
+/// ```
 pub type Result<T, E = HostError> = std::result::Result<T, E>;
 
 /// The status codes of the ABI (`WasmResult` in proxy-wasm-cpp-host, `proxy_wasm_common.h`), and
 /// one of our own.
+///
+/// ```
+/// use tollgate::abi::Status;
+/// use tollgate::prelude::*;
+///
+/// /// Not every host can choose a route again; then the one that was chosen is good enough.
+/// fn choose_again(request: &Request<'_>) -> Result<()> {
+///     match request.clear_route_cache() {
+///         Err(error) if error.status() == Status::NotFound => Ok(()),
+///         done => done,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// 1: the thing asked for does not exist.
@@ -105,7 +131,8 @@ impl fmt::Display for Status {
     }
 }
 
-/// Which header map a call is about.
+/// Which header map a call is about. This and what follows are arguments of a host, shown at
+/// [`native`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum MapKind {
@@ -221,6 +248,7 @@ pub struct GrpcCall<'a> {
 pub type Versioned = (Vec<u8>, u32);
 
 #[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
 pub use module::allocate;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use module::*;

@@ -51,12 +51,23 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Filters as one; `L` is a tuple of them, in any order.
+/// Filters as one; `L` is a tuple of them, in any order. See [the module](self).
 pub struct Chain<L: Filters> {
     members: Vec<L::Member>,
 }
 
-/// What an operator writes: `{"filters": [{"jwt_auth": {...}}, {"canary": {...}}]}`.
+/// What an operator writes: the members in order, each under its name.
+///
+/// ```
+/// use tollgate::chain::Config;
+/// use tollgate::config;
+///
+/// let chain = br#"{ "filters": [{ "jwt_auth": {} }, { "canary": { "flag": "vote" } }] }"#;
+/// assert!(config::from_slice::<Config>(chain).is_ok());
+///
+/// let error = config::from_slice::<Config>(br#"{ "filter": [] }"#).unwrap_err();
+/// assert_eq!(error.path, "filter");
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

@@ -27,6 +27,15 @@ pub const MAX_BYTES: usize = 16 * 1024;
 /// The value of the first cookie of that name.
 ///
 /// To look for several, or to learn whether a limit was hit, keep a [`Cookies`].
+///
+/// ```
+/// use tollgate::cookies;
+/// use tollgate::prelude::*;
+///
+/// fn is_tester(request: &Request<'_>) -> Result<bool> {
+///     Ok(cookies::get(request.headers()?, b"tester") == Some(b"yes"))
+/// }
+/// ```
 #[must_use]
 pub fn get<'a>(headers: &'a HeaderMap, name: &[u8]) -> Option<&'a [u8]> {
     Cookies::new(headers).get(name)
@@ -37,6 +46,21 @@ pub fn get<'a>(headers: &'a HeaderMap, name: &[u8]) -> Option<&'a [u8]> {
 /// Names and values are bytes, which need not be UTF-8; names are case-sensitive. Blanks and tabs
 /// around both are trimmed, double quotes around a value are removed, a value may hold `=`. A pair
 /// without `=` is skipped.
+///
+/// ```
+/// use tollgate::cookies::Cookies;
+/// use tollgate::headers::HeaderMap;
+///
+/// let headers = HeaderMap::from_pairs([("cookie", "uid=42; session; token=a=b; uid=43")]);
+/// let cookies = Cookies::new(&headers);
+/// assert_eq!(cookies.get(b"uid"), Some(&b"42"[..]));
+/// assert_eq!(cookies.get(b"token"), Some(&b"a=b"[..]));
+/// assert_eq!(cookies.get(b"session"), None);
+///
+/// let names: Vec<_> = cookies.iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, [&b"uid"[..], b"token", b"uid"]);
+/// assert!(!cookies.truncated());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cookies<'a> {
     headers: &'a HeaderMap,
@@ -86,7 +110,7 @@ impl<'a, 'b> IntoIterator for &'b Cookies<'a> {
     }
 }
 
-/// The pairs of [`Cookies`].
+/// The pairs of [`Cookies`], in order: [`Cookies::iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a, 'b> {
     lines: headers::Iter<'a>,

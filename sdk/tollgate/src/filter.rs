@@ -77,7 +77,8 @@ pub trait HttpFilter: Sized + 'static {
     /// it is dropped; by default nothing.
     type State: Default + 'static;
 
-    /// Makes the filter. Runs once per worker, before any request.
+    /// Makes the filter. Runs in every worker before any request, and besides on Envoy's main thread,
+    /// which serves none.
     ///
     /// # Errors
     ///
@@ -165,6 +166,20 @@ pub(crate) const fn keeps_streams<F: HttpFilter>() -> bool {
 }
 
 /// How a request or response goes on.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// fn judge(score: u32) -> Flow {
+///     match score {
+///         0..50 => Flow::Continue,
+///         50..90 => Flow::Reply(LocalReply::new(429).details("suspicious")),
+///         _ => Flow::Reset, // not worth an answer
+///     }
+/// }
+///
+/// assert_eq!(judge(10), Flow::Continue);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Flow {
@@ -177,7 +192,8 @@ pub enum Flow {
     Reset,
 }
 
-/// What happens to a request when its filter fails.
+/// What happens to a request when its filter fails: [`HttpFilter::ON_FAILURE`]. The chapter on
+/// [failing](crate::guide::failing) has more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailurePolicy {
     /// It is answered with 503: for filters that protect something.

@@ -11,9 +11,13 @@ use std::fmt;
 /// ```
 /// use tollgate::headers::HeaderMap;
 ///
-/// let headers = HeaderMap::from_pairs([("cookie", "a=1"), ("cookie", "b=2")]);
+/// let headers = HeaderMap::from_pairs([("cookie", "a=1"), ("cookie", "b=2"), ("x-id", "7")]);
 /// assert_eq!(headers.get("cookie"), Some(&b"a=1"[..]));
 /// assert_eq!(headers.get_all("cookie").count(), 2);
+/// assert_eq!(headers.get("X-Id"), None); // names are looked up as they are
+///
+/// let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, [&b"cookie"[..], b"cookie", b"x-id"]);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderMap {
@@ -22,6 +26,13 @@ pub struct HeaderMap {
 }
 
 /// The buffer does not hold what it says it holds.
+///
+/// ```
+/// use tollgate::headers::{HeaderMap, MalformedHeaders};
+///
+/// let one_pair_that_is_not_there = vec![1, 0, 0, 0];
+/// assert_eq!(HeaderMap::from_buffer(one_pair_that_is_not_there), Err(MalformedHeaders));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedHeaders;
 
@@ -37,6 +48,15 @@ impl HeaderMap {
     /// Takes over a buffer in the ABI's form: the number of pairs, the length of each name and
     /// value, then every name and value closed by a zero byte; all numbers 32 bits little-endian.
     /// An empty buffer is an empty map.
+    ///
+    /// ```
+    /// use tollgate::headers::HeaderMap;
+    ///
+    /// let buffer = b"\x01\0\0\0\x03\0\0\0\x01\0\0\0age\x007\0";
+    /// let headers = HeaderMap::from_buffer(buffer.to_vec()).unwrap();
+    /// assert_eq!(headers.get("age"), Some(&b"7"[..]));
+    /// assert_eq!(headers.as_buffer(), buffer);
+    /// ```
     ///
     /// # Errors
     ///
@@ -129,7 +149,7 @@ impl fmt::Debug for HeaderMap {
     }
 }
 
-/// The pairs of a [`HeaderMap`].
+/// The pairs of a [`HeaderMap`], in order: [`HeaderMap::iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     buffer: &'a [u8],

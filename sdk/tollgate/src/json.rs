@@ -24,6 +24,15 @@ pub const DEEPEST: usize = 100;
 /// Why [`parse`] refused a text.
 ///
 /// Never holds a value of the text, only names of members, so it may be logged.
+///
+/// ```
+/// use tollgate::json::{JsonError, parse};
+///
+/// match parse(br#"{"a": }"#, 8) {
+///     Err(JsonError::Syntax { line, column, .. }) => assert_eq!((line, column), (1, 7)),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JsonError {

@@ -6,11 +6,18 @@ use std::fmt;
 
 /// A generator that a filter keeps and all of its requests draw from. Not for secrets.
 ///
+/// [`Setup::random`](crate::Setup::random) makes one, and a test takes one with a seed. The generator
+/// that it lends is [`fastrand`](https://docs.rs/fastrand)'s.
+///
 /// ```
 /// use tollgate::random::Random;
 ///
-/// let random = Random::with_seed(7);
-/// assert!(random.draw(|rng| rng.u32(..10)) < 10);
+/// fn samples(random: &Random) -> Vec<bool> {
+///     (0..1000).map(|_| random.draw(|rng| rng.u32(..100) < 5)).collect()
+/// }
+///
+/// let (once, again) = (Random::with_seed(7), Random::with_seed(7));
+/// assert_eq!(samples(&once), samples(&again));
 /// ```
 pub struct Random(Cell<u64>);
 

@@ -16,6 +16,9 @@ use crate::headers::HeaderMap;
 ///     .body("come back later")
 ///     .details("closed_for_maintenance");
 /// assert_eq!(reply.status(), 403);
+/// assert_eq!(reply.body_bytes(), b"come back later");
+/// assert_eq!(reply.headers(), [("x-reason".to_owned(), b"maintenance".to_vec())]);
+/// assert_eq!(reply.details_text(), "closed_for_maintenance");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalReply {
@@ -54,7 +57,8 @@ impl LocalReply {
         self
     }
 
-    /// Sets the status that a gRPC caller gets, in the place of the one that fits the HTTP status.
+    /// Sets the status that a gRPC caller gets, 0 to 16, in the place of the one that fits the HTTP
+    /// status.
     #[must_use]
     pub fn grpc_status(mut self, status: u32) -> Self {
         self.grpc_status = Some(status);

@@ -8,6 +8,36 @@ use crate::random::Random;
 use crate::shared::SharedGauge;
 
 /// Handed to [`crate::HttpFilter::configure`].
+///
+/// ```
+/// use tollgate::metrics::Metrics;
+/// use tollgate::prelude::*;
+/// use tollgate::random::Random;
+/// use tollgate::shared::SharedGauge;
+///
+/// pub struct Mine {
+///     passed: Counter,
+///     in_flight: SharedGauge,
+///     random: Random,
+///     metrics: Metrics,
+/// }
+///
+/// # #[derive(Deserialize)] pub struct Config {}
+/// #[tollgate::filter]
+/// impl HttpFilter for Mine {
+///     type Config = Config;
+///
+///     fn configure(_: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+///         let plugin = setup.plugin_name();
+///         Ok(Self {
+///             passed: setup.counter("passed")?, // tollgate.<filter>.passed
+///             in_flight: setup.shared_gauge(&format!("{plugin}.in_flight"))?, // for each configuration
+///             random: setup.random(),
+///             metrics: setup.metrics(), // for metrics that are defined later
+///         })
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Setup {
     filter: &'static str,

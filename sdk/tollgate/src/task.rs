@@ -1,7 +1,8 @@
 //! Work in the background of a plugin, and work that many requests wait for together.
 //!
 //! A future spawned here belongs to the plugin and not to a request: it goes on when the request that
-//! began it is gone, and ends with the plugin's configuration or its VM.
+//! began it is gone, and ends with the plugin's configuration or its VM. The chapter on
+//! [time](crate::guide::time#in-the-background) has more.
 //!
 //! Several futures at once need no task: [`zip`] waits for both of two, [`or`] for the first of two, and
 //! [`time::timeout`](crate::time::timeout) not longer than it may.
@@ -62,6 +63,18 @@ pub fn spawn<T: 'static>(work: impl Future<Output = T> + 'static) -> Task<T> {
 }
 
 /// Work in the background; awaiting it gives its output, dropping it ends it.
+///
+/// ```
+/// # async fn ask(_: &str) -> u32 { 0 }
+/// use tollgate::task;
+///
+/// /// Asks both at once.
+/// async fn total() -> u32 {
+///     let first = task::spawn(ask("first"));
+///     let second = task::spawn(ask("second"));
+///     first.await + second.await
+/// }
+/// ```
 #[must_use = "dropping a task ends it: await it, keep it, or detach it"]
 pub struct Task<T> {
     id: Option<TaskId>,

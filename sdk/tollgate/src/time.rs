@@ -1,4 +1,4 @@
-//! Clocks of the host, and waiting.
+//! Clocks of the host, and waiting. The chapter on [time](crate::guide::time) has more.
 
 use crate::abi::{self, Result};
 pub use crate::executor::{Elapsed, Sleep, sleep, timeout};
@@ -27,6 +27,14 @@ pub struct Instant(u64);
 impl Instant {
     /// The current moment.
     ///
+    /// ```
+    /// use tollgate::time::Instant;
+    ///
+    /// fn milliseconds_since(start: Instant) -> tollgate::Result<u128> {
+    ///     Ok(Instant::now()?.since(start).as_millis())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the host has no monotonic clock.
@@ -54,6 +62,14 @@ impl Instant {
 }
 
 /// Whole seconds since 1970-01-01T00:00:00Z, as JWT's NumericDate counts them (RFC 7519, 2).
+///
+/// ```
+/// use tollgate::time;
+///
+/// fn is_over(end: u64) -> tollgate::Result<bool> {
+///     Ok(time::unix_seconds()? >= end)
+/// }
+/// ```
 ///
 /// # Errors
 ///

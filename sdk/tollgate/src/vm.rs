@@ -6,6 +6,45 @@
 //!
 //! No callback panics, whatever it is called with: what is said of a context that is unknown or gone,
 //! or of a call that nobody waits for, has no effect.
+//!
+//! A filter author meets them in native tests, which play Envoy:
+//!
+//! ```
+//! # use std::rc::Rc;
+//! # use tollgate::abi::native::{self, Host};
+//! # use tollgate::abi::{BufferKind, MetricKind};
+//! # use tollgate::prelude::*;
+//! # pub struct Mine;
+//! # #[derive(Deserialize)] pub struct Config {}
+//! # #[tollgate::filter]
+//! # impl HttpFilter for Mine {
+//! #     type Config = Config;
+//! #     fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> { Ok(Self) }
+//! #     async fn request(&self, _: &mut Request<'_>) -> Result<Flow> { Ok(Flow::Continue) }
+//! #     async fn response(&self, _: &mut Response<'_>) -> Result<Flow> { Ok(Flow::Continue) }
+//! # }
+//! # struct Proxy;
+//! # impl Host for Proxy {
+//! #     fn buffer(&self, _: BufferKind, _: usize, _: usize) -> Result<Vec<u8>> { Ok(b"{}".to_vec()) }
+//! #     fn define_metric(&self, _: MetricKind, _: &str) -> Result<u32> { Ok(0) }
+//! # }
+//! # native::install(Rc::new(Proxy));
+//! use tollgate::vm;
+//!
+//! /// The message goes on; any other answer holds it.
+//! const CONTINUE: u32 = 0;
+//!
+//! vm::start::<Mine>();
+//! vm::on_context_create(1, 0); // a plugin, whose number is 1
+//! assert!(vm::on_configure(1));
+//!
+//! vm::on_context_create(2, 1); // a stream of plugin 1
+//! assert_eq!(vm::on_request_headers(2, true), CONTINUE);
+//! assert_eq!(vm::on_response_headers(2, true), CONTINUE);
+//! vm::on_delete(2); // the stream ends
+//! ```
+//!
+//! The chapter on [testing](crate::guide::testing) has whole ones.
 
 use crate::abi::{self, BufferKind, StreamKind};
 use crate::config;
@@ -60,12 +99,12 @@ pub fn on_configure(root: u32) -> bool {
     call(|vm| vm.on_configure(root))
 }
 
-/// `proxy_on_tick`
+/// `proxy_on_tick`: the period that the plugin has set is over.
 pub fn on_tick(root: u32) {
     executor::tick(root);
 }
 
-/// `proxy_on_request_headers`
+/// `proxy_on_request_headers`: the host has all of them; `end_of_stream` when there is no body.
 #[must_use]
 pub fn on_request_headers(context: u32, end_of_stream: bool) -> u32 {
     call(|vm| vm.on_request_headers(context, end_of_stream))
@@ -77,13 +116,13 @@ pub fn on_request_body(context: u32, size: usize, end_of_stream: bool) -> u32 {
     call(|vm| vm.on_body(StreamKind::Request, context, size, end_of_stream))
 }
 
-/// `proxy_on_request_trailers`
+/// `proxy_on_request_trailers`: they end the request.
 #[must_use]
 pub fn on_request_trailers(context: u32) -> u32 {
     call(|vm| vm.on_trailers(StreamKind::Request, context))
 }
 
-/// `proxy_on_response_headers`
+/// `proxy_on_response_headers`: likewise, from the upstream or made by the host.
 #[must_use]
 pub fn on_response_headers(context: u32, end_of_stream: bool) -> u32 {
     call(|vm| vm.on_response_headers(context, end_of_stream))
@@ -95,7 +134,7 @@ pub fn on_response_body(context: u32, size: usize, end_of_stream: bool) -> u32 {
     call(|vm| vm.on_body(StreamKind::Response, context, size, end_of_stream))
 }
 
-/// `proxy_on_response_trailers`
+/// `proxy_on_response_trailers`: they end the response.
 #[must_use]
 pub fn on_response_trailers(context: u32) -> u32 {
     call(|vm| vm.on_trailers(StreamKind::Response, context))
@@ -109,14 +148,14 @@ pub fn on_http_call_response(root: u32, call: u32, headers: usize, body_size: us
     executor::settle(root);
 }
 
-/// `proxy_on_grpc_receive`
+/// `proxy_on_grpc_receive`: the answer to a call is there, of `size` bytes.
 pub fn on_grpc_receive(root: u32, call: u32, size: usize) {
     executor::refresh();
     crate::callout::grpc::received(call, size);
     executor::settle(root);
 }
 
-/// `proxy_on_grpc_close`
+/// `proxy_on_grpc_close`: a call has ended without an answer, with a gRPC status.
 pub fn on_grpc_close(root: u32, call: u32, status: u32) {
     executor::refresh();
     crate::callout::grpc::closed(call, status);
@@ -418,7 +457,8 @@ macro_rules! export {
 
 /// Which phases a filter needs to be told of, in the order of the trait's methods, and whether anything
 /// of a stream may be left after its request's headers; `1` for each that is so. What comes later in a
-/// direction begins with its headers, and a body may end with trailers.
+/// direction begins with its headers, and a body may end with trailers. For [`export`](crate::export).
+#[doc(hidden)]
 #[must_use]
 pub const fn phases<F: HttpFilter>() -> [u8; 8] {
     let request = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;

@@ -1,12 +1,85 @@
 //! The host outside a module: what a test installs in the place of Envoy.
+//!
+//! A host implements what the filter under test needs, and behaves as Envoy as far as that test depends
+//! on it. This one has headers and takes answers:
+//!
+//! ```
+//! use std::cell::RefCell;
+//! use std::rc::Rc;
+//! use tollgate::abi::native::{self, Host};
+//! use tollgate::abi::{BufferKind, LocalResponse, MapKind, MetricKind};
+//! use tollgate::headers::HeaderMap;
+//! use tollgate::prelude::*;
+//! use tollgate::vm;
+//!
+//! /// Lets nobody in without a ticket.
+//! pub struct Door;
+//!
+//! #[derive(Deserialize)]
+//! pub struct Config {}
+//!
+//! #[tollgate::filter]
+//! impl HttpFilter for Door {
+//!     type Config = Config;
+//! #
+//! #     fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> { Ok(Self) }
+//!
+//!     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
+//!         Ok(match request.headers()?.get("x-ticket") {
+//!             Some(_) => Flow::Continue,
+//!             None => Flow::Reply(LocalReply::new(401)),
+//!         })
+//!     }
+//! }
+//!
+//! struct Proxy {
+//!     request: HeaderMap,
+//!     replies: RefCell<Vec<u16>>,
+//! }
+//!
+//! impl Host for Proxy {
+//!     fn buffer(&self, kind: BufferKind, _start: usize, _size: usize) -> Result<Vec<u8>> {
+//!         assert_eq!(kind, BufferKind::PluginConfiguration);
+//!         Ok(b"{}".to_vec())
+//!     }
+//!     fn define_metric(&self, _kind: MetricKind, _name: &str) -> Result<u32> {
+//!         Ok(0)
+//!     }
+//!     fn header_map(&self, kind: MapKind) -> Result<Vec<u8>> {
+//!         assert_eq!(kind, MapKind::RequestHeaders);
+//!         Ok(self.request.as_buffer().to_vec())
+//!     }
+//!     fn send_local_response(&self, response: &LocalResponse<'_>) -> Result<()> {
+//!         self.replies.borrow_mut().push(response.status);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// The status of the answer to a request, if it gets one.
+//! fn answer(request: HeaderMap) -> Option<u16> {
+//!     let proxy = Rc::new(Proxy { request, replies: RefCell::default() });
+//!     native::install(proxy.clone());
+//!     vm::start::<Door>();
+//!     vm::on_context_create(1, 0);
+//!     assert!(vm::on_configure(1));
+//!     vm::on_context_create(2, 1);
+//!     let _ = vm::on_request_headers(2, true);
+//!     proxy.replies.borrow().first().copied()
+//! }
+//!
+//! assert_eq!(answer(HeaderMap::from_pairs([("x-ticket", "42")])), None);
+//! assert_eq!(answer(HeaderMap::default()), Some(401));
+//! ```
+//!
+//! The chapter on [testing](crate::guide::testing) has one with a clock.
 
 use super::{BufferKind, GrpcCall, HostError, HttpCall, LocalResponse, MapKind, MetricKind};
 use super::{Result, Status, StreamKind, Versioned};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A stand-in for Envoy, for tests that run natively. Whatever it does not implement fails with
-/// [`Status::Unimplemented`].
+/// A stand-in for Envoy, for tests that run natively; see [the module](self). Each method is the host
+/// function of the same name, and one that is not implemented fails with [`Status::Unimplemented`].
 ///
 /// A thread is a VM: [`install`] is for the calling thread.
 #[allow(missing_docs, reason = "each method is the host function of the same name")]

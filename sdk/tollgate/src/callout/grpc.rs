@@ -53,6 +53,13 @@ pub struct GrpcCall {
 }
 
 /// Why a gRPC call has no answer.
+///
+/// ```
+/// use tollgate::callout::GrpcError;
+///
+/// let error = GrpcError::Status { code: 5, message: "no such user".to_owned() };
+/// assert_eq!(error.to_string(), "gRPC status 5: no such user");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrpcError {
     /// The host did not make the call.
@@ -91,6 +98,18 @@ impl fmt::Display for GrpcError {
 }
 
 impl std::error::Error for GrpcError {}
+
+/// So that a phase may fail with it by `?`.
+impl From<GrpcError> for HostError {
+    fn from(error: GrpcError) -> Self {
+        let status = match error {
+            GrpcError::Refused(error) => return error,
+            GrpcError::Status { .. } => Status::BrokenConnection,
+            GrpcError::TooLarge { .. } | GrpcError::Malformed => Status::ResultMismatch,
+        };
+        Self::new("proxy_grpc_call", status)
+    }
+}
 
 impl GrpcCall {
     /// A call of `method` of `service` (its full name).

@@ -14,7 +14,35 @@ thread_local! {
     static CALLS: Calls<Result<Answer, CallError>> = const { Calls::new() };
 }
 
-/// An HTTP request to a cluster; see [the module](super).
+/// An HTTP request to a cluster.
+///
+/// It may be kept and sent again, or cloned and completed:
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate::callout::{CallError, HttpCall, Retry};
+///
+/// struct Flags {
+///     call: HttpCall,
+/// }
+///
+/// impl Flags {
+///     fn new(cluster: &str) -> Self {
+///         let call = HttpCall::new("POST", cluster, "flags.internal", "/evaluate")
+///             .header("content-type", "application/json")
+///             .timeout(Duration::from_millis(200)) // for each try
+///             .limit(64 * 1024) // of the answer, in bytes
+///             .retry(Retry::times(2));
+///         Self { call }
+///     }
+///
+///     async fn evaluate(&self, user: &str) -> Result<Vec<u8>, CallError> {
+///         let question = serde_json::json!({ "user": user });
+///         let call = self.call.clone().body(question.to_string());
+///         Ok(call.send().await?.success()?.body().to_vec())
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct HttpCall {
     cluster: String,
@@ -26,6 +54,19 @@ pub struct HttpCall {
 }
 
 /// The answer to an HTTP request, whatever its status.
+///
+/// ```
+/// use tollgate::callout::{Answer, CallError};
+///
+/// /// What a service says of a user whom it may not know.
+/// fn profile(answer: Answer) -> Result<Option<Vec<u8>>, CallError> {
+///     match answer.status() {
+///         404 => Ok(None),
+///         204 if answer.headers().get("x-pending").is_some() => Ok(None),
+///         _ => Ok(Some(answer.success()?.body().to_vec())),
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     status: u16,
@@ -34,6 +75,23 @@ pub struct Answer {
 }
 
 /// Why there is no answer.
+///
+/// ```
+/// use tollgate::callout::CallError;
+/// use tollgate::prelude::*;
+///
+/// /// What a client gets when a service that knows who may pass gives no answer.
+/// fn refusal(error: &CallError) -> LocalReply {
+///     match error {
+///         CallError::Status(401 | 403) => LocalReply::new(403),
+///         CallError::TimedOut => LocalReply::new(504).details("auth_timed_out"),
+///         _ => LocalReply::new(503).details("auth_failed"),
+///     }
+/// }
+///
+/// assert_eq!(refusal(&CallError::Status(401)).status(), 403);
+/// assert_eq!(CallError::TimedOut.to_string(), "no answer in time");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
     /// The host did not send the request: it does not know the cluster, or refuses the request.
@@ -72,6 +130,18 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+/// So that a phase may fail with it by `?`.
+impl From<CallError> for HostError {
+    fn from(error: CallError) -> Self {
+        let status = match error {
+            CallError::Refused(error) | CallError::Malformed(error) => return error,
+            CallError::Unreachable | CallError::TimedOut => Status::BrokenConnection,
+            CallError::TooLarge { .. } | CallError::Status(_) => Status::ResultMismatch,
+        };
+        Self::new("proxy_http_call", status)
+    }
+}
 
 impl HttpCall {
     /// A request by any method. `path` may have a query.

@@ -8,7 +8,8 @@ use crate::setup::Setup;
 use crate::stream::Plugin;
 use serde_json::Value;
 
-/// A list of filters that a [`Chain`](super::Chain) may have: a tuple of one to eight of them.
+/// A list of filters that a [`Chain`](super::Chain) may have: a tuple of one to eight of them, such as
+/// `(JwtAuth, Canary)`, or `(Canary,)` for one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of filters",
     note = "a chain takes a tuple of one to eight types that implement `HttpFilter`; of one, `(Mine,)`"
@@ -274,8 +275,7 @@ impl Member for Nothing {
     }
 }
 
-/// Makes a member from its entry in the configuration. `same` tells how many filters of each name
-/// there are already.
+/// Makes a member from its entry in the configuration.
 pub(super) fn configure<M: Member>(
     entry: std::collections::BTreeMap<String, Value>,
     setup: &mut Setup,

@@ -117,7 +117,7 @@ fn milliseconds(count: u32) -> Duration {
     Duration::from_millis(u64::from(count))
 }
 
-/// Waits. Never shorter than asked, and late by little more than the millisecond of the host's tick.
+/// Waits. Never shorter than asked, and late by a few milliseconds: the host's tick counts whole ones.
 ///
 /// A request that waits stays with its filter and costs nothing meanwhile; when its stream ends, so
 /// does the sleep. A host without a clock cannot wait: then the sleep is over soon.
@@ -198,6 +198,10 @@ impl Drop for Sleep {
 }
 
 /// What [`timeout`] gives when the time is over.
+///
+/// ```
+/// assert_eq!(tollgate::time::Elapsed.to_string(), "the time is over");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
 

@@ -44,7 +44,7 @@ pub struct Body<'a, S = ()> {
     stage: usize,
 }
 
-/// What [`Body::collect`] gives.
+/// What [`Body::collect`] gives; see [`Body`].
 #[derive(Debug)]
 #[must_use]
 pub enum Collected<'a> {
@@ -55,6 +55,24 @@ pub enum Collected<'a> {
 }
 
 /// A part of a body, which the filter holds.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// /// Puts a page into a frame.
+/// async fn frame(body: &mut Body<'_>) -> Result<Flow> {
+///     let mut is_first = true;
+///     while let Some(mut chunk) = body.chunk().await {
+///         if std::mem::take(&mut is_first) {
+///             chunk.prepend("<div class=\"frame\">")?;
+///         }
+///         if chunk.is_last() {
+///             chunk.append("</div>")?;
+///         }
+///     }
+///     Ok(Flow::Continue)
+/// }
+/// ```
 pub struct Chunk<'a> {
     direction: &'a Direction,
     stage: usize,

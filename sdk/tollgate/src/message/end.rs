@@ -2,6 +2,33 @@ use super::{Extensions, Memory};
 use crate::properties::{Properties, ResponseFlag, ResponseFlags};
 
 /// The end of an exchange; nothing can be changed any more.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// pub struct Patience {
+///     left: Counter,
+///     cut_off: Counter,
+/// }
+///
+/// # #[derive(Deserialize)] pub struct Config {}
+/// #[tollgate::filter]
+/// impl HttpFilter for Patience {
+///     type Config = Config;
+/// #
+/// #     fn configure(_: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+/// #         Ok(Self { left: setup.counter("left")?, cut_off: setup.counter("cut_off")? })
+/// #     }
+///
+///     fn end(&self, end: &End<'_>) {
+///         match end.ending() {
+///             Ending::Complete => {}
+///             Ending::ClientLeft => self.left.increment(),
+///             Ending::Reset => self.cut_off.increment(),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct End<'a, S = ()> {
     memory: Memory<'a, S>,
@@ -9,7 +36,7 @@ pub struct End<'a, S = ()> {
     was_reset: bool,
 }
 
-/// How an exchange ended.
+/// How an exchange ended; see [`End`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The client has a whole response: that of the upstream, or one made by Envoy or a filter.

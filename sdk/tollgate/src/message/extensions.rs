@@ -47,6 +47,16 @@ impl fmt::Debug for Extensions {
 ///
 /// Whoever finds them in the [`Extensions`] of a request may rely on them: no client can put them there.
 /// [`Request::facts`](crate::Request::facts) looks there.
+///
+/// ```
+/// use tollgate::VerifiedClaims;
+/// use tollgate::prelude::*;
+///
+/// fn subject(request: &Request<'_>) -> Option<String> {
+///     let claims = request.extensions().get::<VerifiedClaims>()?;
+///     claims.0.get("sub")?.as_str().map(str::to_owned)
+/// }
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct VerifiedClaims(pub Claims);
 

@@ -4,6 +4,21 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// The headers or trailers of one message: read once, changed in the host.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// fn mark(request: &mut Request<'_>) -> Result<()> {
+///     let headers = request.headers_mut();
+///     if headers.first("x-request-id")?.is_none() {
+///         headers.set("x-request-id", "0")?; // in the place of all values it had
+///     }
+///     headers.append("via", "1.1 tollgate")?; // beside those it has
+///     headers.remove("x-internal")
+/// }
+/// ```
+///
+/// Names are in lower case. Values are bytes, and one with a line break is refused.
 #[derive(Debug)]
 pub struct Headers {
     kind: MapKind,

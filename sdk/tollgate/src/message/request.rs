@@ -4,6 +4,24 @@ use crate::headers::HeaderMap;
 use crate::properties::Properties;
 
 /// A request whose headers have arrived.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// async fn request(request: &mut Request<'_>) -> Result<Flow> {
+///     if request.path()?.starts_with(b"/admin") && request.method()? != b"GET" {
+///         return Ok(Flow::Reply(LocalReply::new(405).header("allow", "GET")));
+///     }
+///     if request.query()?.split(|byte| *byte == b'&').any(|part| part == b"debug=1") {
+///         request.headers_mut().set("x-debug", "1")?;
+///     }
+///     let authority = request.authority()?.to_vec(); // copied: the headers are changed next
+///     request.headers_mut().set("x-original-host", authority)?;
+///     Ok(Flow::Continue)
+/// }
+/// ```
+///
+/// `S` is the [`State`](crate::HttpFilter::State) of the filter.
 #[derive(Debug)]
 pub struct Request<'a, S = ()> {
     memory: Memory<'a, S>,
@@ -95,6 +113,14 @@ impl<'a, S> Request<'a, S> {
     }
 
     /// Has Envoy choose the route again, after a header that the route table looks at has changed.
+    ///
+    /// ```
+    /// # use tollgate::prelude::*;
+    /// fn route_to_v2(request: &mut Request<'_>) -> Result<()> {
+    ///     request.headers_mut().set("x-version", "v2")?;
+    ///     request.clear_route_cache()
+    /// }
+    /// ```
     ///
     /// It does so when somebody next asks for the route: the router, or a native filter. A Wasm filter
     /// that comes next still reads the properties of the old one

@@ -4,6 +4,24 @@ use crate::headers::HeaderMap;
 use crate::properties::Properties;
 
 /// A response whose headers are about to be sent.
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// /// Shows clients nothing of how the upstream fails.
+/// async fn response(response: &mut Response<'_>) -> Result<Flow> {
+///     if response.status()? >= 500 {
+///         return Ok(Flow::Reply(LocalReply::new(502).body("try again later")));
+///     }
+///     response.headers_mut().remove("x-powered-by")?;
+///     if response.headers()?.get("cache-control").is_none() && response.end_of_stream() {
+///         response.headers_mut().set("cache-control", "no-store")?;
+///     }
+///     Ok(Flow::Continue)
+/// }
+/// ```
+///
+/// `S` is the [`State`](crate::HttpFilter::State) of the filter.
 #[derive(Debug)]
 pub struct Response<'a, S = ()> {
     memory: Memory<'a, S>,

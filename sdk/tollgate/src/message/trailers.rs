@@ -4,6 +4,36 @@ use crate::headers::HeaderMap;
 use crate::properties::Properties;
 
 /// The trailers of a request or a response, which end it.
+///
+/// A gRPC service says in them how a call has ended:
+///
+/// ```
+/// use tollgate::prelude::*;
+///
+/// pub struct Calls {
+///     failed: Counter,
+/// }
+///
+/// # #[derive(Deserialize)] pub struct Config {}
+/// #[tollgate::filter]
+/// impl HttpFilter for Calls {
+///     type Config = Config;
+/// #
+/// #     fn configure(_: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
+/// #         Ok(Self { failed: setup.counter("failed")? })
+/// #     }
+///
+///     async fn response_trailers(&self, trailers: &mut Trailers<'_>) -> Result<Flow> {
+///         if trailers.get()?.get("grpc-status").is_some_and(|status| status != b"0") {
+///             self.failed.increment();
+///             trailers.get_mut().set("x-seen-by", "calls")?;
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
+///
+/// `S` is the [`State`](crate::HttpFilter::State) of the filter.
 #[derive(Debug)]
 pub struct Trailers<'a, S = ()> {
     memory: Memory<'a, S>,

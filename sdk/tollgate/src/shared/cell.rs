@@ -5,6 +5,22 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 /// What [`SharedCell::update`] did.
+///
+/// ```
+/// use tollgate::shared::{SharedCell, Update};
+///
+/// /// Takes one of a thousand tickets; none are left when it is `None`.
+/// fn ticket(sold: &SharedCell<u32>) -> tollgate::Result<Option<u32>> {
+///     let update = sold.update(|sold| match sold.unwrap_or_default() {
+///         1000.. => Err("sold out"),
+///         sold => Ok(sold + 1),
+///     })?;
+///     Ok(match update {
+///         Update::Stored(number) => Some(number),
+///         Update::Kept(_reason) => None,
+///     })
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update<T, K> {
     /// The closure wanted this value, and it is stored.
@@ -53,13 +69,23 @@ const CAS_OF_ABSENT: u32 = u32::MAX;
 const ATTEMPTS: u32 = 64;
 
 impl<T: Serialize + DeserializeOwned> SharedCell<T> {
-    /// The cell called `key`, with values of the form `version`.
+    /// The cell called `key`, with values of the form `version`: a new number for each change of `T`, so
+    /// that a module does not read what another version of it has left.
     #[must_use]
     pub fn new(key: impl Into<String>, version: u8) -> Self {
         Self { key: key.into(), version, ttl: None, value: PhantomData }
     }
 
     /// Values that count as absent so long after they were written, for whoever reads them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::shared::SharedCell;
+    ///
+    /// fn keys() -> SharedCell<Vec<u8>> {
+    ///     SharedCell::new("keys", 1).expiring_after(Duration::from_secs(3600))
+    /// }
+    /// ```
     #[must_use]
     pub fn expiring_after(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);

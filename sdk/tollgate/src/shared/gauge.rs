@@ -63,7 +63,8 @@ struct Lease {
     added: Gauge,
 }
 
-/// A place in a [`SharedGauge`], given back when dropped.
+/// A place in a [`SharedGauge`], given back when dropped. It is kept in the
+/// [`State`](crate::HttpFilter::State), or in a local variable of the phase that it is for.
 #[must_use = "dropping a reservation gives the place back"]
 pub struct Reservation(Rc<Inner>);
 

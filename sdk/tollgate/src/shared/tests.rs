@@ -237,8 +237,9 @@ fn a_count_that_is_wrong_for_whatever_reason_is_right_again_at_the_next_beat() {
     let vm = TestVm::start(1);
     let held = vm.take(3);
     for (name, value) in &mut *host.metrics.borrow_mut() {
-        assert!(name.contains(".test.in_flight"), "{name}");
-        *value = 3u64.wrapping_sub(127);
+        if name.contains("in_flight") {
+            *value = 3u64.wrapping_sub(127);
+        }
     }
     assert!(vm.gauge.reserve(10).unwrap().is_some());
     pass(&host, 1, &[&vm]);

@@ -122,12 +122,12 @@ impl Pipe {
         let (end, ended) = self.input(index);
         let mut stages = self.stages.borrow_mut();
         let stage = stages.get_mut(index)?;
-        stage.chunk_end = end;
-        stage.has_last = ended;
         if !ended {
             stage.waker = Some(waker.clone());
+            return None;
         }
-        ended.then_some(())
+        (stage.chunk_end, stage.has_last) = (end, true);
+        Some(())
     }
 
     /// How many bytes have come for a stage that it has not let go.

@@ -107,6 +107,13 @@ impl HttpFilter for Probe {
                 whole.replace(&bytes)?;
                 Ok(Flow::Continue)
             }
+            Collected::TooLarge if self.name == "lenient" => {
+                while let Some(mut chunk) = body.chunk().await {
+                    let bytes = chunk.bytes()?.to_ascii_uppercase();
+                    chunk.replace(bytes)?;
+                }
+                Ok(Flow::Continue)
+            }
             Collected::TooLarge => Ok(Flow::Reply(LocalReply::new(500))),
         }
     }
@@ -550,4 +557,16 @@ fn streams_that_wake_at_once_go_on_in_several_ticks_and_in_order() {
     assert_eq!(host.continued.borrow().len(), 48);
     (0..4).for_each(|_| pass(&host, 1));
     assert_eq!(*host.continued.borrow(), streams);
+}
+
+#[test]
+fn a_body_that_is_too_large_to_be_collected_can_be_taken_chunk_by_chunk_from_its_beginning() {
+    let host = start_configured::<Probe>();
+    configure(&host, br#"{"name": "lenient"}"#);
+    assert!(on_configure(ROOT));
+    request(&host, &[]);
+    let _ = on_response_headers(STREAM, false);
+    assert_eq!(response_body(&host, b"abcd", false).1, STOP_ITERATION_AND_BUFFER);
+    assert_eq!(response_body(&host, b"efghi", false), (b"ABCDEFGHI".to_vec(), CONTINUE));
+    assert_eq!(response_body(&host, b"jk", true), (b"JK".to_vec(), CONTINUE));
 }
