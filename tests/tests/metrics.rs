@@ -24,6 +24,9 @@ use prometheus::{Labels, Metric, Scrape, owned};
 const LIMIT: Duration = Duration::from_secs(20);
 const RULES: &str = "envoy-configs/observability/stats_tags.yaml";
 
+/// Headers, or labels.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 fn file(path: &str) -> Result<String> {
     fs::read_to_string(workspace_root().join(path)).with_context(|| format!("no {path}"))
 }
@@ -90,7 +93,7 @@ async fn four_filters(upstream: &Upstream) -> Result<Process> {
 
 /// A request of each kind that the filters count; several, so that both workers see some.
 async fn send_some_of_everything(envoy: &Process) -> Result<()> {
-    let requests: [(&str, &[(&str, &str)], u16, usize); 5] = [
+    let requests: [(&str, Pairs<'_>, u16, usize); 5] = [
         ("/", &[], 200, 5),
         ("/", &[("cookie", "featureflag=on")], 200, 3),
         ("/account", &[], 401, 4),
@@ -100,8 +103,7 @@ async fn send_some_of_everything(envoy: &Process) -> Result<()> {
     for (path, headers, status, times) in requests {
         for _ in 0..times {
             let request = client::get(envoy.address("ingress")?, path);
-            let request =
-                headers.iter().fold(request, |it, (name, value)| it.header(*name, *value));
+            let request = headers.iter().fold(request, |it, (name, value)| it.header(name, *value));
             assert_eq!(request.send().await?.status, status, "{path} {headers:?}");
         }
     }
@@ -131,7 +133,7 @@ async fn the_shipped_rules_turn_tags_into_labels_with_their_values() -> Result<(
     assert_eq!(decisions("v1", "default"), Some(10.0));
     assert_eq!(decisions("v2", "targeting_match"), Some(3.0));
     assert_eq!(decisions("v2", "error"), Some(0.0));
-    let expected: [(&str, &[(&str, &str)], f64); 9] = [
+    let expected: [(&str, Pairs<'_>, f64); 9] = [
         ("canary_cookies_truncated", &[("flag", "voting_app")], 0.0),
         ("fault_active_faults", &[("plugin", "fault__test")], 0.0),
         ("fault_aborts_injected", &[], 2.0),
