@@ -2,6 +2,8 @@
 
 #[path = "metrics/documented.rs"]
 mod documented;
+#[path = "metrics/probe.rs"]
+mod probe;
 #[path = "metrics/prometheus.rs"]
 mod prometheus;
 
@@ -12,17 +14,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tollgate_e2e::client::{self, Connection};
+use tollgate_e2e::client;
 use tollgate_e2e::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter};
-use tollgate_e2e::modules;
 use tollgate_e2e::tokens::{self, ec_key};
 use tollgate_e2e::upstream::{Answer, Upstream};
 use tollgate_e2e::{wait, workspace_root};
 
+use probe::Probe;
 use prometheus::{Labels, Metric, Scrape, owned};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const RULES: &str = "envoy-configs/observability/stats_tags.yaml";
+
+/// Headers, or labels.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn file(path: &str) -> Result<String> {
     fs::read_to_string(workspace_root().join(path)).with_context(|| format!("no {path}"))
@@ -90,7 +95,7 @@ async fn four_filters(upstream: &Upstream) -> Result<Process> {
 
 /// A request of each kind that the filters count; several, so that both workers see some.
 async fn send_some_of_everything(envoy: &Process) -> Result<()> {
-    let requests: [(&str, &[(&str, &str)], u16, usize); 5] = [
+    let requests: [(&str, Pairs<'_>, u16, usize); 5] = [
         ("/", &[], 200, 5),
         ("/", &[("cookie", "featureflag=on")], 200, 3),
         ("/account", &[], 401, 4),
@@ -100,8 +105,7 @@ async fn send_some_of_everything(envoy: &Process) -> Result<()> {
     for (path, headers, status, times) in requests {
         for _ in 0..times {
             let request = client::get(envoy.address("ingress")?, path);
-            let request =
-                headers.iter().fold(request, |it, (name, value)| it.header(*name, *value));
+            let request = headers.iter().fold(request, |it, (name, value)| it.header(name, *value));
             assert_eq!(request.send().await?.status, status, "{path} {headers:?}");
         }
     }
@@ -131,7 +135,7 @@ async fn the_shipped_rules_turn_tags_into_labels_with_their_values() -> Result<(
     assert_eq!(decisions("v1", "default"), Some(10.0));
     assert_eq!(decisions("v2", "targeting_match"), Some(3.0));
     assert_eq!(decisions("v2", "error"), Some(0.0));
-    let expected: [(&str, &[(&str, &str)], f64); 9] = [
+    let expected: [(&str, Pairs<'_>, f64); 9] = [
         ("canary_cookies_truncated", &[("flag", "voting_app")], 0.0),
         ("fault_active_faults", &[("plugin", "fault__test")], 0.0),
         ("fault_aborts_injected", &[], 2.0),
@@ -193,49 +197,6 @@ async fn names_hold_tags_and_values_in_stats() -> Result<()> {
         assert_eq!(stats.get(&format!("wasmcustom.tollgate.{name}"))?, value, "{name}");
     }
     Ok(())
-}
-
-/// Envoy with the probe, and what it takes to ask it.
-struct Probe(Process);
-
-impl Probe {
-    async fn start(tags: Value, workers: u32) -> Result<Self> {
-        let module = modules::probe("metrics")?;
-        let probe = WasmFilter::of_module(module, "probe", json!({ "tags": tags }));
-        let route = Route::prefix("/").direct_response(404, "");
-        let listener = Listener::new("probe").filter(probe).route(route);
-        Ok(Self(start_with_rules(Bootstrap::new().listener(listener), workers).await?))
-    }
-
-    async fn ask(&self, path: &str) -> Result<String> {
-        let answer = client::get(self.0.address("probe")?, path).send().await?;
-        ensure!(answer.status == 200, "{path}: {}", answer.status);
-        Ok(answer.text())
-    }
-
-    async fn scrape(&self) -> Result<Scrape> {
-        Scrape::of(&self.0).await
-    }
-
-    /// How many connections a worker has accepted.
-    async fn accepted_by(&self, worker: u32) -> Result<u64> {
-        let stats = self.0.stats().await?;
-        let name = format!("worker_{worker}.downstream_cx_total");
-        let found = stats.below("listener.").find(|(other, _)| other.ends_with(&name));
-        found.map(|(_, count)| count).with_context(|| format!("no stat {name}"))
-    }
-
-    /// A connection to this worker.
-    async fn connection_to(&self, worker: u32) -> Result<Connection> {
-        loop {
-            let before = self.accepted_by(worker).await?;
-            let mut connection = Connection::http1(self.0.address("probe")?).await?;
-            connection.get("/nothing").send().await?;
-            if self.accepted_by(worker).await? > before {
-                return Ok(connection);
-            }
-        }
-    }
 }
 
 /// The tags that have a rule.
