@@ -5,7 +5,7 @@
 use crate::detector::Detectors;
 use crate::state::Policy;
 use serde::Serialize;
-use tollgate::config::{AtLeastOne, PositiveDuration, Whole};
+use tollgate::config::{AtLeastOne, HeaderName, PositiveDuration, Whole};
 use tollgate::prelude::*;
 
 /// How the filter `circuit-breaker` protects clusters: the fields of an Istio `trafficPolicy`, and what
@@ -27,13 +27,16 @@ pub struct Config {
 }
 
 /// What has a breaker of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Key {
     /// the cluster that the request's route leads to.
     #[default]
     Cluster,
+    /// the value of this request header, such as one that canary writes; of a request without it, the
+    /// cluster.
+    Header(HeaderName),
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -153,6 +156,8 @@ impl Default for HalfOpen {
 /// What the filter does, after the configuration was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// What has a breaker of its own.
+    pub key: Key,
     /// How many requests may be in flight over all workers; `u64::MAX` is no limit.
     pub limit: u64,
     /// What opens the breaker; `None` when nothing does.
@@ -173,7 +178,7 @@ impl Config {
     ///
     /// The first field that is wrong.
     pub fn compile(self) -> Result<Settings, ConfigError> {
-        let Key::Cluster = self.key;
+        let key = self.key.clone();
         let breaker = self.breaker.clone();
         let (pool, outlier) = self.traffic_policy()?;
         let policy = policy(outlier.as_ref().map(|(_, outlier)| outlier.clone()), &breaker);
@@ -181,6 +186,7 @@ impl Config {
             .as_ref()
             .map(|(path, outlier)| outlier.detectors().map_err(|error| error.at(path)));
         Ok(Settings {
+            key,
             limit: pool.as_ref().map_or(u64::MAX, ConnectionPool::limit),
             detectors: detectors.transpose()?.flatten(),
             without_effect: without_effect(

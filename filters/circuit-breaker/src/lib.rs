@@ -17,7 +17,7 @@ pub mod detector;
 pub mod state;
 
 use crate::circuit::{Circuit, Permit, Rejection};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Key, Settings};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use tollgate::metrics::Keyed;
@@ -51,10 +51,8 @@ impl HttpFilter for CircuitBreaker {
 
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
         // Without a cluster there is no route, and Envoy answers by itself.
-        let Some(cluster) = request.properties().xds().cluster_name()? else {
-            return Ok(Flow::Continue);
-        };
-        match self.circuit(cluster.as_ref())?.admit()? {
+        let Some(key) = self.key(request)? else { return Ok(Flow::Continue) };
+        match self.circuit(&key)?.admit()? {
             Ok(permit) => {
                 let _ = request.state().set(permit);
                 Ok(Flow::Continue)
@@ -73,6 +71,15 @@ impl HttpFilter for CircuitBreaker {
 }
 
 impl CircuitBreaker {
+    fn key(&self, request: &mut Request<'_, OnceCell<Permit>>) -> Result<Option<Vec<u8>>> {
+        if let Key::Header(name) = &self.settings.key
+            && let Some(value) = request.headers_mut().first(name)?
+        {
+            return Ok(Some(value.into_owned()));
+        }
+        Ok(request.properties().xds().cluster_name()?.map(Vec::from))
+    }
+
     fn circuit(&self, key: &[u8]) -> Result<Rc<Circuit>> {
         let Settings { policy, detectors, limit, .. } = self.settings;
         self.circuits.get_or_make(key, |key, metrics| {

@@ -164,3 +164,13 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
         assert!(error.contains(message), "{json}: {error}");
     }
 }
+
+#[test]
+fn a_breaker_is_of_a_cluster_unless_a_header_is_named() {
+    assert_eq!(compile("{}").unwrap().key, Key::Cluster);
+    assert_eq!(compile(r#"{"key": "cluster"}"#).unwrap().key, Key::Cluster);
+    let header = compile(r#"{"key": {"header": "X-Variant"}}"#).unwrap().key;
+    assert_eq!(header, Key::Header(HeaderName::parse("x-variant").unwrap()));
+    let error = compile(r#"{"key": {"header": ":path"}}"#).unwrap_err().to_string();
+    assert!(error.starts_with("`key.header`: found \":path\""), "{error}");
+}
