@@ -2,9 +2,10 @@
 //! the rules do not let it choose.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use tollgate::bucketing::murmur3_x86_32;
+use tollgate_e2e::certificates::Authority;
 use tollgate_e2e::client::{self, Connection, Request, Response, raw};
 use tollgate_e2e::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter};
 use tollgate_e2e::upstream::{Answer, Upstream};
@@ -322,6 +323,133 @@ async fn every_part_of_a_request_can_decide() -> Result<()> {
         assert_eq!(ask(target, &headers).await?, V1, "{name}");
     }
     proxy.never_failed().await
+}
+
+#[tokio::test]
+async fn the_address_of_a_client_decides_and_tells_users_apart() -> Result<()> {
+    let rules = json!([
+        {
+            "name": "offices",
+            "match": { "source_ip": ["10.0.0.0/8", "2001:db8::/32"] },
+            "variant": "v2",
+        },
+        {
+            "name": "ten-percent",
+            "split": { "by": [{ "source_ip": true }], "weights": { "v1": 90, "v2": 10 } },
+        },
+    ]);
+    let proxy = Proxy::start(rollout_with("rules", rules), 2).await?;
+    let split = |address| (predicted(address).to_owned(), "SPLIT".to_owned());
+    // Envoy trusts the last address, if it is not told otherwise.
+    for (forwarded_for, expected) in [
+        ("10.1.2.3", (V2.to_owned(), "TARGETING_MATCH".to_owned())),
+        ("192.0.2.1, 10.1.2.3", (V2.to_owned(), "TARGETING_MATCH".to_owned())),
+        ("2001:db8::7", (V2.to_owned(), "TARGETING_MATCH".to_owned())),
+        ("10.1.2.3, 192.0.2.1", split("192.0.2.1")),
+        ("2001:DB9:0::1", split("2001:db9::1")),
+    ] {
+        let answer = proxy.get(&[("x-forwarded-for", forwarded_for.as_bytes())]).await?;
+        assert_eq!((answer.text(), answer.header(REASON).to_owned()), expected, "{forwarded_for}");
+    }
+    for address in (0..50).map(|host| format!("192.0.2.{host}")) {
+        let answer = proxy.get(&[("x-forwarded-for", address.as_bytes())]).await?;
+        assert_eq!(answer.text(), predicted(&address), "{address}");
+    }
+    let answer = proxy.get(&[]).await?;
+    assert_eq!((answer.text(), answer.header(REASON).to_owned()), split("127.0.0.1"));
+    proxy.never_failed().await
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_client_decides_over_mutual_tls() -> Result<()> {
+    let authority = Authority::new()?;
+    let rule = |name: &str, peer: Value| json!({ "name": name, "match": { "peer": [peer] }, "variant": "v2" });
+    let rules = json!([
+        rule(
+            "uri",
+            json!({ "principal": "uri_san", "prefix": "spiffe://example.org/operations/" })
+        ),
+        rule("dns", json!({ "exact": "shop.example" })),
+        rule("subject", json!({ "principal": "subject", "exact": "CN=audit" })),
+    ]);
+    let server = authority.issue("inside", &["inside.example"])?;
+    let rules = canary("rules", rollout_with("rules", rules))?.tls(&server, &authority);
+    let inside = Proxy::serving([by_header(rules)], 1).await?;
+
+    let clients = [
+        ("operations", Some(("a", &["spiffe://example.org/operations/deployer"][..])), V2),
+        ("shop", Some(("b", &["spiffe://example.org/shop", "shop.example"][..])), V2),
+        ("audit", Some(("audit", &["audit.example"][..])), V2),
+        ("stranger", Some(("c", &["spiffe://example.org/shop", "operations"][..])), V1),
+        ("nobody", None, V1),
+    ];
+    let (mut outside, mut bootstrap) = (Listener::new("outside"), Bootstrap::new());
+    for (client, identity, _) in clients {
+        let identity = identity.map(|(name, sans)| authority.issue(name, sans)).transpose()?;
+        let cluster = Cluster::new(client, inside.envoy.address("rules")?);
+        bootstrap = bootstrap.cluster(cluster.tls("inside.example", &authority, identity.as_ref()));
+        outside = outside.route(Route::prefix(&format!("/{client}")).to(client));
+    }
+    let outside = Process::start(&bootstrap.listener(outside).build(), 1).await?;
+    for (client, _, expected) in clients {
+        let answer = client::get(outside.address("outside")?, &format!("/{client}")).send().await?;
+        assert_eq!(answer.text(), expected, "{client}");
+    }
+    inside.never_failed().await
+}
+
+#[tokio::test]
+async fn a_fact_that_cannot_be_read_gives_the_default_variant() -> Result<()> {
+    // With a `not`, which an absent address would fulfil.
+    let inside =
+        json!({ "headers": [{ "name": "x-app", "present": true }], "source_ip": ["::/0"] });
+    let rules = json!([
+        { "name": "outside", "match": { "not": inside }, "variant": "v2" },
+        { "name": "all", "variant": "v2" },
+    ]);
+    let filter = WasmFilter::new("canary", rollout_with("rules", rules))?;
+    let listener = Listener::new("rules").filter(without_properties(filter));
+    let proxy = Proxy::serving([by_header(listener)], 1).await?;
+    let outcome = async |headers: Headers<'_>| -> Result<(String, String)> {
+        let answer = proxy.get(headers).await?;
+        Ok((answer.text(), answer.header(REASON).to_owned()))
+    };
+    assert_eq!(outcome(&[]).await?, (V2.to_owned(), "TARGETING_MATCH".to_owned()));
+    assert_eq!(outcome(&[("x-app", b"1")]).await?, (V1.to_owned(), "ERROR".to_owned()));
+    let expected = [("v1.error".to_owned(), 1), ("v2.targeting_match".to_owned(), 1)];
+    assert_eq!(proxy.decisions().await?, expected);
+    assert!(proxy.envoy.logs()?.contains("a request gets the default variant: source.address"));
+    Ok(())
+}
+
+/// The filter in a VM that may do what the canary needs, but ask for properties.
+fn without_properties(filter: WasmFilter) -> Value {
+    let allowed = [
+        "clock_time_get",
+        "fd_write",
+        "proxy_call_foreign_function",
+        "proxy_define_metric",
+        "proxy_get_buffer_bytes",
+        "proxy_get_header_map_pairs",
+        "proxy_get_log_level",
+        "proxy_increment_metric",
+        "proxy_log",
+        "proxy_on_configure",
+        "proxy_on_context_create",
+        "proxy_on_delete",
+        "proxy_on_memory_allocate",
+        "proxy_on_request_headers",
+        "proxy_on_response_headers",
+        "proxy_remove_header_map_value",
+        "proxy_replace_header_map_value",
+        "proxy_set_effective_context",
+        "random_get",
+    ];
+    let allowed: Map<_, _> = allowed.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
+    let mut filter = Value::from(filter);
+    filter["typed_config"]["config"]["capability_restriction_config"] =
+        json!({ "allowed_capabilities": allowed });
+    filter
 }
 
 #[tokio::test]

@@ -1,13 +1,11 @@
 //! From what the operator wrote to what runs: every cross-check of a configuration.
 
-use std::collections::BTreeMap;
-
 use tollgate::bucketing::MAX_TOTAL_WEIGHT;
 use tollgate::config::{ConfigError, HeaderName, quoted};
 use tollgate::matching::{Match, Matcher, Needs};
 use tollgate::metrics::segment;
 
-use crate::config::{Bucketing, Config, Key, Response, Rule, Split};
+use crate::config::{Bucketing, Config, Key, Response, Rule, Split, Weights};
 use crate::rollout::{self, Outcome, ResponseHeaders, Rollout};
 
 /// Headers that mean something to Envoy or to a connection, and are not free to carry a variant.
@@ -30,32 +28,37 @@ impl TryFrom<Config> for Rollout {
     type Error = ConfigError;
 
     fn try_from(config: Config) -> Result<Self, ConfigError> {
-        check_name("flag", &config.flag)?;
-        check_free("routing_header", &config.routing_header)?;
-        check_variants(&config.variants)?;
-        let names: Vec<_> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
-        unique(|index| format!("rules[{index}].name"), &names)?;
-        let context = Context {
-            variants: &config.variants,
-            routing: &config.routing_header,
-            bucketing: config.bucketing,
-        };
-        let default = context.variant("default_variant", &config.default_variant)?;
-        let rules = config.rules.into_iter().enumerate().map(|(index, rule)| {
-            context.rule(rule).map_err(|error| error.at(format!("rules[{index}]")))
-        });
-        let rules = rules.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            default,
-            needs: rules.iter().fold(Needs::default(), |needs, rule| needs.union(rule.needs())),
-            rules,
-            response: response(&config.response)?,
-            flag: config.flag,
-            routing_header: config.routing_header,
-            variants: config.variants,
-            enabled: config.enabled,
-        })
+        compile(&config)
     }
+}
+
+/// By reference: to move parts out of a value that is dropped on an error takes much more code.
+fn compile(config: &Config) -> Result<Rollout, ConfigError> {
+    check_name("flag", &config.flag)?;
+    check_free("routing_header", &config.routing_header)?;
+    check_variants(&config.variants)?;
+    let names: Vec<_> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
+    unique(|index| format!("rules[{index}].name"), &names)?;
+    let context = Context {
+        variants: &config.variants,
+        routing: &config.routing_header,
+        bucketing: config.bucketing,
+    };
+    let default = context.variant("default_variant", &config.default_variant)?;
+    let rules = config.rules.iter().enumerate().map(|(index, rule)| {
+        context.rule(rule).map_err(|error| error.at(format!("rules[{index}]")))
+    });
+    let rules = rules.collect::<Result<Vec<_>, _>>()?;
+    Ok(Rollout {
+        default,
+        needs: rules.iter().fold(Needs::default(), |needs, rule| needs.union(rule.needs())),
+        rules,
+        response: response(&config.response)?,
+        flag: config.flag.clone(),
+        routing_header: config.routing_header.clone(),
+        variants: config.variants.clone(),
+        enabled: config.enabled,
+    })
 }
 
 /// What the rules refer to.
@@ -79,12 +82,12 @@ impl Context<'_> {
         format!("one of the variants: {}", names.join(", "))
     }
 
-    fn rule(&self, rule: Rule) -> Result<rollout::Rule, ConfigError> {
+    fn rule(&self, rule: &Rule) -> Result<rollout::Rule, ConfigError> {
         check_name("name", &rule.name)?;
         let condition = rule.condition.as_ref().map(|condition| self.condition(condition));
         let condition = condition.transpose().map_err(|error| error.at("match"))?;
-        let outcome = match (rule.variant, rule.split) {
-            (Some(name), None) => Outcome::Variant(self.variant("variant", &name)?),
+        let outcome = match (&rule.variant, &rule.split) {
+            (Some(name), None) => Outcome::Variant(self.variant("variant", name)?),
             (None, Some(split)) => {
                 Outcome::Split(self.split(split).map_err(|error| error.at("split"))?)
             }
@@ -93,7 +96,7 @@ impl Context<'_> {
                 return Err(ConfigError::new("", found, "exactly one of `variant`, `split`"));
             }
         };
-        Ok(rollout::Rule { name: rule.name, condition, outcome })
+        Ok(rollout::Rule { name: rule.name.clone(), condition, outcome })
     }
 
     fn condition(&self, condition: &Match) -> Result<Matcher, ConfigError> {
@@ -123,10 +126,10 @@ impl Context<'_> {
         }
     }
 
-    fn split(&self, split: Split) -> Result<rollout::Split, ConfigError> {
+    fn split(&self, split: &Split) -> Result<rollout::Split, ConfigError> {
         self.check_keys(&split.by)?;
         let weights = self.weights(&split.weights)?;
-        Ok(rollout::Split { by: split.by, weights, bucketing: self.bucketing })
+        Ok(rollout::Split { by: split.by.clone(), weights, bucketing: self.bucketing })
     }
 
     fn check_keys(&self, keys: &[Key]) -> Result<(), ConfigError> {
@@ -155,18 +158,18 @@ impl Context<'_> {
     }
 
     /// The weights in the order of the variants.
-    fn weights(&self, named: &BTreeMap<String, u32>) -> Result<Vec<u32>, ConfigError> {
-        if let Some(name) = named.keys().find(|name| !self.variants.contains(name)) {
+    fn weights(&self, named: &Weights) -> Result<Vec<u32>, ConfigError> {
+        let known = |name: &str| self.variants.iter().any(|variant| variant == name);
+        if let Some((name, _)) = named.iter().find(|(name, _)| !known(name)) {
             let found = format!("a weight of {}", quoted(name));
             return Err(ConfigError::new("weights", found, self.names()));
         }
-        let total: u64 = named.values().copied().map(u64::from).sum();
+        let total: u64 = named.iter().map(|(_, weight)| u64::from(weight)).sum();
         if total == 0 || total > u64::from(MAX_TOTAL_WEIGHT) {
             let allowed = format!("a sum from 1 to {MAX_TOTAL_WEIGHT}");
             return Err(ConfigError::new("weights", format!("a sum of {total}"), allowed));
         }
-        let weight = |variant| named.get(variant).copied().unwrap_or_default();
-        Ok(self.variants.iter().map(weight).collect())
+        Ok(self.variants.iter().map(|variant| named.of(variant)).collect())
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the operator writes.
 
-use std::collections::BTreeMap;
+mod weights;
 
 use tollgate::config::{CookieName, HeaderName};
 use tollgate::matching::{ClaimPath, Match};
 use tollgate::prelude::*;
+
+pub use weights::Weights;
 
 /// How the filter `canary` gives requests a variant: one flag and its rollout.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,7 +23,7 @@ pub struct Config {
     pub variants: Vec<String>,
     /// For requests that no rule decides, for all while the rollout is disabled, and on any failure.
     pub default_variant: String,
-    /// How a split gives a user a variant.
+    /// How a split gives a user a variant. Default: `fractional`.
     #[serde(default)]
     pub bucketing: Bucketing,
     /// The kill switch: `false` gives every request the default variant.
@@ -73,7 +75,7 @@ pub struct Split {
     #[schemars(length(min = 1))]
     pub by: Vec<Key>,
     /// The share of each variant, with a sum from 1 to 2147483647; a variant that is not named has 0.
-    pub weights: BTreeMap<String, u32>,
+    pub weights: Weights,
 }
 
 /// What tells users apart.

@@ -10,6 +10,7 @@ use crate::abi;
 use crate::id_map::IdMap;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::hash::BuildHasherDefault;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,7 +33,7 @@ const ACTIONS_AT_ONCE: u32 = 48;
 type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 thread_local! {
-    static EXECUTOR: Executor = Executor::default();
+    static EXECUTOR: Executor = const { Executor::new() };
 }
 
 /// On whose behalf a future runs.
@@ -48,7 +49,6 @@ pub(crate) struct Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TaskId(u64);
 
-#[derive(Default)]
 struct Executor {
     last_id: Cell<u64>,
     /// The futures that wait; none for one that is being polled.
@@ -229,6 +229,19 @@ pub(crate) fn remove_root(root: u32) {
 }
 
 impl Executor {
+    const fn new() -> Self {
+        Self {
+            last_id: Cell::new(0),
+            tasks: RefCell::new(IdMap::with_hasher(BuildHasherDefault::new())),
+            ready: RefCell::new(VecDeque::new()),
+            polls: Cell::new(0),
+            actions: Cell::new(0),
+            spare: RefCell::new(None),
+            timers: Timers::new(),
+            current: Cell::new(Scope { root: 0, context: 0 }),
+        }
+    }
+
     fn next_waker(&self) -> Arc<TaskWaker> {
         let id = self.last_id.get().wrapping_add(1);
         self.last_id.set(id);

@@ -112,12 +112,17 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed =
         seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    parsed.map_err(|error| refusal.take().unwrap_or_else(|| JsonError::syntax(&error)))
+    match refusal.take() {
+        Some(refusal) => Err(refusal),
+        None => parsed.map_err(|error| JsonError::syntax(&error)),
+    }
 }
 
 /// Builds one value, and refuses what `serde_json` alone would let pass.
 ///
-/// `serde_json`'s error can carry only text, so our own refusals take the side door.
+/// `serde_json`'s error can carry only text, so our own refusals take the side door: the visitor stops
+/// where it is, with a value that nobody sees, and `serde_json` misses the end of what it was reading.
+/// Its own way to fail would cost each module 5 KiB for reading a position out of the text.
 #[derive(Clone, Copy)]
 struct ValueSeed<'a> {
     max_depth: usize,
@@ -126,15 +131,15 @@ struct ValueSeed<'a> {
 }
 
 impl ValueSeed<'_> {
-    fn refuse<E: serde::de::Error>(self, refusal: JsonError) -> E {
-        self.refusal.replace(Some(refusal));
-        E::custom("refused")
+    fn refuse(self, refusal: JsonError) -> Value {
+        self.refusal.borrow_mut().get_or_insert(refusal);
+        Value::Null
     }
 
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+    fn deeper(self) -> Result<Self, JsonError> {
         match self.depth_left.checked_sub(1) {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => Err(self.refuse(JsonError::TooDeep { max_depth: self.max_depth })),
+            None => Err(JsonError::TooDeep { max_depth: self.max_depth }),
         }
     }
 
@@ -189,7 +194,10 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let seed = self.deeper()?;
+        let seed = match self.deeper() {
+            Ok(seed) => seed,
+            Err(refusal) => return Ok(self.refuse(refusal)),
+        };
         let mut items = Vec::new();
         loop {
             match access.next_element_seed(seed) {
@@ -204,12 +212,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let seed = self.deeper()?;
+        let seed = match self.deeper() {
+            Ok(seed) => seed,
+            Err(refusal) => return Ok(self.refuse(refusal)),
+        };
         let mut members = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if members.contains_key(&name) {
                 let path = path::member(&name);
-                return Err(self.refuse(JsonError::DuplicateMember { path }));
+                return Ok(self.refuse(JsonError::DuplicateMember { path }));
             }
             let value = access
                 .next_value_seed(seed)

@@ -77,7 +77,20 @@ pub(crate) fn right(filter: &str) -> Value {
                         "weights": { "v1": 90, "v2": 10 },
                     },
                 },
+                { "name": "every-match", "match": every_match(), "variant": "v2" },
+                {
+                    "name": "every-key",
+                    "split": {
+                        "by": [
+                            { "claim": "sub" },
+                            { "claim": ["https://example.com/id", "user"] },
+                            { "source_ip": true },
+                        ],
+                        "weights": { "v1": 1, "v2": 1 },
+                    },
+                },
             ],
+            "bucketing": "unleash",
             "response": { "variant_header": "x-served-variant" },
         }),
         "circuit-breaker" => json!({
@@ -110,4 +123,32 @@ pub(crate) fn right(filter: &str) -> Value {
         }),
         other => panic!("no configuration of {other}"),
     }
+}
+
+/// A match with every condition and every test.
+fn every_match() -> Value {
+    json!({
+        "headers": [
+            { "name": ":path", "present": true },
+            { "name": "x-app-version", "semver": ">=1.2.0, <2" },
+            { "name": "x-level", "range": { "start": -5, "end": 10 }, "invert": true },
+            { "name": "x-team", "any_of": ["a", "b"], "ignore_case": true },
+        ],
+        "cookies": [
+            { "name": "featureflag", "exact": "on" },
+            { "name": "prefs", "pointer": "/beta/0", "gte": 1.5 },
+        ],
+        "query": [{ "name": "beta", "lte": 3 }],
+        "path": [{ "prefix": "/vote/" }, { "regex": "/[a-z/]+" }],
+        "method": [{ "exact": "GET" }],
+        "host": [{ "suffix": ".example" }],
+        "source_ip": ["10.0.0.0/8", "2001:db8::/32", "::1", "::ffff:192.0.2.1", "192.0.2.1"],
+        "claims": [
+            { "claim": "realm.groups", "contains": "internal" },
+            { "claim": ["https://example.com/roles", "admin"], "present": true },
+        ],
+        "peer": [{ "prefix": "spiffe://example.org/" }, { "principal": "dns_san", "exact": "a" }],
+        "any": [{ "host": [{ "exact": "a" }] }, { "host": [{ "exact": "b" }] }],
+        "not": { "any": [{ "path": [{ "exact": "/health" }] }] },
+    })
 }

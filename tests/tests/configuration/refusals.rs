@@ -82,30 +82,39 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/routing-header",
             Some(json!("x-v")),
             "`routing-header`: found an unknown field, allowed: `flag`, `routing_header`, \
-             `variants`, `default_variant`, `enabled`, `rules`, `response`; did you mean \
-             `routingHeader`?",
+             `variants`, `default_variant`, `bucketing`, `enabled`, `rules`, `response`; did you \
+             mean `routing_header`?",
         ),
         (
             "canary",
             "/rules/0/match/cookie",
             Some(json!([])),
-            "`rules[0].match.cookie`: found an unknown field, allowed: `headers`, `cookies`; \
-             did you mean `cookies`?",
+            "`rules[0].match.cookie`: found an unknown field, allowed: `headers`, `cookies`, \
+             `query`, `path`, `method`, `host`, `source_ip`, `claims`, `peer`, `any`, `not`; did \
+             you mean `cookies`?",
         ),
         (
             "canary",
             "/rules/0/match/cookies/0/exakt",
             Some(json!("on")),
             "`rules[0].match.cookies[0].exakt`: found an unknown field, allowed: `name`, \
-             `exact`, `prefix`, `suffix`, `contains`, `any_of`, `present`, `ignore_case`, \
-             `invert`; did you mean `exact`?",
+             `pointer`, `exact`, `prefix`, `suffix`, `contains`, `regex`, `any_of`, `range`, \
+             `gte`, `lte`, `semver`, `present`, `ignore_case`, `invert`; did you mean `exact`?",
+        ),
+        (
+            "canary",
+            "/rules/0/match/sourceIP",
+            Some(json!(["::1"])),
+            "`rules[0].match.sourceIP`: found an unknown field, allowed: `headers`, `cookies`, \
+             `query`, `path`, `method`, `host`, `source_ip`, `claims`, `peer`, `any`, `not`; did \
+             you mean `sourceIp`?",
         ),
         (
             "canary",
             "/rules/1/split/by/0",
             Some(json!({ "cokie": "uid" })),
             "`rules[1].split.by[0].cokie`: found an unknown field, allowed: `cookie`, `header`, \
-             `random`; did you mean `cookie`?",
+             `claim`, `source_ip`, `random`; did you mean `cookie`?",
         ),
         (
             "fault",
@@ -152,7 +161,8 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "canary",
             "/rules/1/split/by/0",
             Some(json!("uid")),
-            "`rules[1].split.by[0]`: found \"uid\", allowed: `cookie`, `header`, `random`",
+            "`rules[1].split.by[0]`: found \"uid\", allowed: `cookie`, `header`, `claim`, \
+             `source_ip`, `random`",
         ),
         (
             "canary",
@@ -165,7 +175,7 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/rules/1/split/by/0",
             Some(json!({ "cookie": "uid", "header": "x" })),
             "`rules[1].split.by[0]`: found an object with 2 members, allowed: an object with \
-             one of `cookie`, `header`, `random`",
+             one of `cookie`, `header`, `claim`, `source_ip`, `random`",
         ),
         (
             "fault",
@@ -283,7 +293,42 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "`rules[1].split.weights.v2`: found 0.5, allowed: a whole number from 0 to \
              4294967295",
         ),
+        (
+            "canary",
+            "/rules/2/match/source_ip/0",
+            Some(json!("10.0.0.1/8")),
+            "`rules[2].match.source_ip[0]`: found \"10.0.0.1/8\", allowed: an IP address or a \
+             block without bits after its prefix, such as \"10.0.0.0/8\"",
+        ),
+        (
+            "canary",
+            "/rules/2/match/any/1/host/0/exact",
+            Some(json!(1)),
+            "`rules[2].match.any[1].host[0].exact`: found 1, allowed: a string (put it in quotes)",
+        ),
+        (
+            "canary",
+            "/rules/2/match/claims/0/claim",
+            Some(json!("realm..groups")),
+            "`rules[2].match.claims[0].claim`: found \"realm..groups\", allowed: the path of a \
+             claim, such as \"realm.groups\" or [\"https://example.com/roles\", \"admin\"]",
+        ),
+        (
+            "canary",
+            "/rules/2/match/peer/1/principal",
+            Some(json!("uri")),
+            "`rules[2].match.peer[1].principal`: found \"uri\", allowed: `uri_san`, `dns_san`, \
+             `subject`",
+        ),
         // Missing, doubled, contradictory.
+        (
+            "canary",
+            "/rules/2/match/headers/0/exact",
+            Some(json!("on")),
+            "`rules[2].match.headers[0]`: found `exact` and `present`, allowed: exactly one of \
+             `exact`, `prefix`, `suffix`, `contains`, `regex`, `any_of`, `range`, `gte`, `lte`, \
+             `semver`, `present`",
+        ),
         (
             "canary",
             "/routing_header",

@@ -7,12 +7,12 @@ use futures_lite::future;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// The sleeps of each plugin (a root context has one tick).
-#[derive(Default)]
 pub(super) struct Timers(RefCell<IdMap<u32, Queue>>);
 
 #[derive(Default)]
@@ -34,6 +34,10 @@ enum Tick {
 }
 
 impl Timers {
+    pub(super) const fn new() -> Self {
+        Self(RefCell::new(IdMap::with_hasher(BuildHasherDefault::new())))
+    }
+
     pub(super) fn wake_due(&self, root: u32) {
         let Ok(now) = Instant::now() else { return };
         let due = {

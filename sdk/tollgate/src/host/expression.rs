@@ -26,7 +26,7 @@ use crate::config::{ConfigError, quoted};
 ///         Ok(Self { when: Expression::configured("when", &config.when)? })
 ///     }
 ///
-///     async fn request(&self, _request: &mut Request) -> Result<Flow> {
+///     async fn request(&self, _request: &mut Request<'_>) -> Result<Flow> {
 ///         Ok(match self.when.evaluate_bool()? {
 ///             true => Flow::Continue,
 ///             false => Flow::Reply(LocalReply::new(403)),

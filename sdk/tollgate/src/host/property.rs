@@ -37,7 +37,7 @@ use crate::setup::Setup;
 ///         Ok(Self { user: Property::declare(setup, "user", declaration)? })
 ///     }
 ///
-///     async fn request(&self, request: &mut Request) -> Result<Flow> {
+///     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
 ///         if self.user.get()?.is_none() {
 ///             self.user.set("alice")?;
 ///         }

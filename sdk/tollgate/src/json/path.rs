@@ -11,10 +11,10 @@ pub(crate) fn member(name: &str) -> String {
     if !name.is_empty() && name.len() <= LONGEST && name.chars().all(plain) {
         return name.to_owned();
     }
-    let mut segment = String::from("[\"");
-    segment.extend(name.chars().take(LONGEST).flat_map(char::escape_debug));
-    segment.push_str(if name.chars().nth(LONGEST).is_some() { "…\"]" } else { "\"]" });
-    segment
+    let start: String = name.chars().take(LONGEST).collect();
+    let cut = if start.len() < name.len() { "…" } else { "" };
+    let quoted = format!("{start:?}");
+    format!("[{}{cut}\"]", quoted.strip_suffix('"').unwrap_or(&quoted))
 }
 
 /// The segment for an element of a list, from 0.

@@ -116,54 +116,12 @@ impl<'de> Visitor<'de> for EntrySeed {
         let mut read = Fields::default();
         while let Some(name) = map.next_key::<String>()? {
             match self.fields.iter().find(|field| **field == name) {
-                Some(name) => read.add(name, map.next_value_seed(FieldSeed(name))?)?,
+                Some(name) => map.next_value_seed(FieldSeed { name, read: &mut read })?,
                 None => return Err(A::Error::unknown_field(&name, self.fields)),
             }
         }
         read.finish(self.fields)
     }
-}
-
-/// A field of an entry.
-enum Field {
-    Text(String),
-    Flag(bool),
-    Claim(ClaimPath),
-    Principal(Principal),
-    Test(Test),
-}
-
-/// Reads the field of this name.
-struct FieldSeed(&'static str);
-
-impl<'de> DeserializeSeed<'de> for FieldSeed {
-    type Value = Field;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field, D::Error> {
-        Ok(match self.0 {
-            "ignore_case" | "invert" => Field::Flag(bool::deserialize(deserializer)?),
-            "claim" => Field::Claim(ClaimPath::deserialize(deserializer)?),
-            "principal" => Field::Principal(Principal::deserialize(deserializer)?),
-            "any_of" => Field::Test(Test::AnyOf(Vec::deserialize(deserializer)?)),
-            "range" => Field::Test(Test::Range(IntegerRange::deserialize(deserializer)?)),
-            "gte" => Field::Test(Test::Gte(f64::deserialize(deserializer)?)),
-            "lte" => Field::Test(Test::Lte(f64::deserialize(deserializer)?)),
-            "present" => Field::Test(Test::Present(bool::deserialize(deserializer)?)),
-            name => text(name, String::deserialize(deserializer)?),
-        })
-    }
-}
-
-fn text(name: &str, text: String) -> Field {
-    Field::Test(match name {
-        "exact" => Test::Exact(text),
-        "prefix" => Test::Prefix(text),
-        "suffix" => Test::Suffix(text),
-        "contains" => Test::Contains(text),
-        "regex" => Test::Regex(text),
-        "semver" => Test::Semver(text),
-        _ => return Field::Text(text),
-    })
 }
 
 /// The fields of an entry read so far.
@@ -173,27 +131,71 @@ struct Fields {
     pointer: Option<String>,
     claim: Option<ClaimPath>,
     principal: Option<Principal>,
-    tests: Vec<(&'static str, Test)>,
+    test: Option<(&'static str, Test)>,
+    /// A test beside the first.
+    second: Option<&'static str>,
     ignore_case: Option<bool>,
     invert: Option<bool>,
 }
 
-impl Fields {
-    fn add<E: Error>(&mut self, name: &'static str, field: Field) -> Result<(), E> {
-        let twice = match field {
-            Field::Test(test) => {
-                let twice = self.tests.iter().any(|(other, _)| *other == name);
-                self.tests.push((name, test));
-                twice
-            }
-            Field::Text(text) if name == "pointer" => self.pointer.replace(text).is_some(),
-            Field::Text(text) => self.name.replace(text).is_some(),
-            Field::Flag(flag) if name == "invert" => self.invert.replace(flag).is_some(),
-            Field::Flag(flag) => self.ignore_case.replace(flag).is_some(),
-            Field::Claim(claim) => self.claim.replace(claim).is_some(),
-            Field::Principal(principal) => self.principal.replace(principal).is_some(),
+/// Reads the field of this name.
+struct FieldSeed<'a> {
+    name: &'static str,
+    read: &'a mut Fields,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        let Self { name, read } = self;
+        let twice = match name {
+            "name" => read.name.replace(String::deserialize(value)?).is_some(),
+            "pointer" => read.pointer.replace(String::deserialize(value)?).is_some(),
+            "claim" => read.claim.replace(ClaimPath::deserialize(value)?).is_some(),
+            "principal" => read.principal.replace(Principal::deserialize(value)?).is_some(),
+            "ignore_case" => read.ignore_case.replace(bool::deserialize(value)?).is_some(),
+            "invert" => read.invert.replace(bool::deserialize(value)?).is_some(),
+            test => read.add(test, read_test(test, value)?),
         };
-        if twice { Err(E::duplicate_field(name)) } else { Ok(()) }
+        if twice { Err(D::Error::duplicate_field(name)) } else { Ok(()) }
+    }
+}
+
+fn read_test<'de, D: Deserializer<'de>>(name: &str, value: D) -> Result<Test, D::Error> {
+    Ok(match name {
+        "any_of" => Test::AnyOf(Vec::deserialize(value)?),
+        "range" => Test::Range(IntegerRange::deserialize(value)?),
+        "gte" => Test::Gte(f64::deserialize(value)?),
+        "lte" => Test::Lte(f64::deserialize(value)?),
+        "present" => Test::Present(bool::deserialize(value)?),
+        _ => {
+            let text = String::deserialize(value)?;
+            match name {
+                "prefix" => Test::Prefix(text),
+                "suffix" => Test::Suffix(text),
+                "contains" => Test::Contains(text),
+                "regex" => Test::Regex(text),
+                "semver" => Test::Semver(text),
+                _ => Test::Exact(text),
+            }
+        }
+    })
+}
+
+impl Fields {
+    /// Whether the test was there before.
+    fn add(&mut self, name: &'static str, test: Test) -> bool {
+        match &self.test {
+            None => {
+                self.test = Some((name, test));
+                false
+            }
+            Some((first, _)) => {
+                self.second = Some(name);
+                *first == name
+            }
+        }
     }
 
     fn finish<E: Error>(self, fields: &[&str]) -> Result<Entry, E> {
@@ -203,14 +205,13 @@ impl Fields {
         if fields.contains(&"claim") && self.claim.is_none() {
             return Err(E::missing_field("claim"));
         }
-        let found = match self.tests.as_slice() {
-            [] => "none of them".to_owned(),
-            [_] => String::new(),
-            [(first, _), .., (last, _)] => format!("`{first}` and `{last}`"),
-        };
-        let mut tests = self.tests.into_iter();
-        let (Some((_, test)), None) = (tests.next(), tests.next()) else {
-            return Err(E::invalid_value(Unexpected::Other(&found), &TESTS));
+        let test = match (self.test, self.second) {
+            (Some((_, test)), None) => test,
+            (Some((first, _)), Some(second)) => {
+                let found = format!("`{first}` and `{second}`");
+                return Err(E::invalid_value(Unexpected::Other(&found), &TESTS));
+            }
+            (None, _) => return Err(E::invalid_value(Unexpected::Other("none of them"), &TESTS)),
         };
         let (ignore_case, invert) = (self.ignore_case == Some(true), self.invert == Some(true));
         Ok(Entry {

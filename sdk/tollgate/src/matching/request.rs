@@ -33,19 +33,35 @@ impl Match {
     /// one in `any` or `not`, without any condition.
     pub fn compile(&self) -> Result<Matcher, ConfigError> {
         let mut all = Conditions(Vec::new());
-        all.add("method", &self.method, |entry| Ok((Subject::Method, entry)))?;
-        all.add("host", &self.host, |entry| Ok((Subject::Host, entry)))?;
-        all.add("path", &self.path, |entry| Ok((Subject::Path, entry)))?;
-        all.add("headers", &self.headers, |entry| Ok((Subject::header(entry)?, &entry.value)))?;
-        all.add("query", &self.query, |entry| Ok((Subject::query(entry)?, &entry.value)))?;
-        all.add("cookies", &self.cookies, |entry| Ok((Subject::cookie(entry)?, &entry.value)))?;
-        all.add("claims", &self.claims, |entry| {
-            Ok((Subject::Claim(entry.claim.clone()), &entry.value))
-        })?;
+        all.add("method", &mut self.method.iter().map(|entry| Ok((Subject::Method, entry))))?;
+        all.add("host", &mut self.host.iter().map(|entry| Ok((Subject::Host, entry))))?;
+        all.add("path", &mut self.path.iter().map(|entry| Ok((Subject::Path, entry))))?;
+        all.add(
+            "headers",
+            &mut self.headers.iter().map(|entry| Ok((Subject::header(entry)?, &entry.value))),
+        )?;
+        all.add(
+            "query",
+            &mut self.query.iter().map(|entry| Ok((Subject::query(entry)?, &entry.value))),
+        )?;
+        all.add(
+            "cookies",
+            &mut self.cookies.iter().map(|entry| Ok((Subject::cookie(entry)?, &entry.value))),
+        )?;
+        all.add(
+            "claims",
+            &mut self
+                .claims
+                .iter()
+                .map(|entry| Ok((Subject::Claim(entry.claim.clone()), &entry.value))),
+        )?;
         if !self.source_ip.is_empty() {
             all.0.push(Condition::SourceIp(self.source_ip.clone()));
         }
-        all.add("peer", &self.peer, |entry| Ok((Subject::Peer(entry.principal), &entry.value)))?;
+        all.add(
+            "peer",
+            &mut self.peer.iter().map(|entry| Ok((Subject::Peer(entry.principal), &entry.value))),
+        )?;
         if !self.any.is_empty() {
             let alternatives = self.any.iter().enumerate().map(|(index, alternative)| {
                 alternative.compile().map_err(|error| error.at(format!("any[{index}]")))
@@ -65,19 +81,18 @@ impl Match {
 const SOME_CONDITION: &str = "at least one of `headers`, `cookies`, `query`, `path`, `method`, \
     `host`, `source_ip`, `claims`, `peer`, `any`, `not`";
 
+/// What each entry of a list looks at, and the condition on that.
+type Entries<'a> = dyn Iterator<Item = Result<(Subject, &'a ValueMatch), ConfigError>> + 'a;
+
 /// What was compiled so far.
 struct Conditions(Vec<Condition>);
 
 impl Conditions {
-    /// Compiles every entry of a list, and says in which one an error is.
-    fn add<T>(
-        &mut self,
-        field: &str,
-        entries: &[T],
-        parts: fn(&T) -> Result<(Subject, &ValueMatch), ConfigError>,
-    ) -> Result<(), ConfigError> {
-        for (index, entry) in entries.iter().enumerate() {
-            let added = parts(entry).and_then(|(subject, value)| self.add_one(subject, value));
+    /// Compiles every entry of a list, and says in which one an error is. Not generic: there is one copy
+    /// for all kinds.
+    fn add(&mut self, field: &str, entries: &mut Entries<'_>) -> Result<(), ConfigError> {
+        for (index, entry) in entries.enumerate() {
+            let added = entry.and_then(|(subject, value)| self.add_one(subject, value));
             added.map_err(|error| error.at(format!("{field}[{index}]")))?;
         }
         Ok(())

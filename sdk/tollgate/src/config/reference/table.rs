@@ -326,7 +326,7 @@ fn plural(name: &str) -> String {
         None if name.starts_with('`') => name.to_owned(),
         None if name.starts_with("list of ") => name.replacen("list", "lists", 1),
         None if name.starts_with("object,") => name.replacen("object", "objects", 1),
-        None if name.ends_with('s') => format!("{name}es"),
+        None if name.ends_with('s') || name.ends_with("ch") => format!("{name}es"),
         None => format!("{name}s"),
     }
 }
