@@ -18,14 +18,17 @@
 //!   waiting; with the generator on another, how many it finds, and with it the cost of a request, is a
 //!   matter of luck.
 //! - **Rounds**, each with all cases in a new order, and the **median** of the differences, with quartiles
-//!   and the standard error. The first case is no filter against no filter: what it seems to cost is the
-//!   error of the method. Ratios hold better from machine to machine than times.
-//! - **Throughput and latency** say something else and are measured by themselves: every tenth round, a
-//!   second a case, the load generator on another core.
+//!   and the standard error. Every six rounds all processes are started anew: two Envoys of the same
+//!   configuration differ by up to 0.4 µs for as long as they live. The first case is no filter against
+//!   no filter: what it seems to cost is the error of the method. Ratios hold better from machine to
+//!   machine than times.
+//! - **Throughput and latency** say something else and are measured by themselves, before the rounds of
+//!   each series: 0.8 s a case, the load generator on another core.
 //!
 //! Linux only: processor time, memory and cores are taken from `/proc` and set by `taskset`.
 
 mod cases;
+mod fleet;
 mod measure;
 mod modules;
 mod plot;
@@ -49,16 +52,14 @@ use tollgate_e2e::target_dir;
 
 use crate::interrupt::{self, unless_interrupted};
 use crate::ui;
-use cases::Case;
-use measure::Bench;
-use results::{Measured, Results};
+use results::Results;
 use table::Work;
 
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// How often each case is measured; half the spread takes four times as many
-    #[arg(long, default_value_t = 40, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, default_value_t = 36, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
     /// Only these cases
     #[arg(long, value_name = "CASE,...", value_delimiter = ',')]
@@ -82,8 +83,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     modules::build_all(modules)?;
 
     println!("\n{envoy}");
+    println!("Measuring {} cases in {} rounds", cases.len(), arguments.rounds);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let measured = runtime.block_on(unless_interrupted(measure(&cases, arguments.rounds)))?;
+    let measured =
+        runtime.block_on(unless_interrupted(measure::measure(&cases, arguments.rounds)))?;
     let Some(measured) = measured.transpose()? else {
         return Ok(ExitCode::from(interrupt::STATUS));
     };
@@ -92,14 +95,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = arguments.out.clone().unwrap_or_else(|| target_dir().join("bench"));
     report(&results, &[], &folder)?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Measured>> {
-    let bench = {
-        let _busy = ui::busy(&format!("Starting one for each of {} cases", cases.len()));
-        Bench::start(cases).await?
-    };
-    bench.run(rounds).await
 }
 
 /// Prints everything, and writes it to files.
