@@ -13,10 +13,11 @@
 //!   that gets the same requests, both on the same core, and so are their two load generators. The kernel
 //!   switches between them thousands of times a second, so that whatever else the machine does
 //!   (compilers, neighbours of a virtual machine, changes of frequency) meets both alike, and their
-//!   difference is left. On a busy machine a quarter of the samples lies within ±0.3 µs, where turns one
-//!   after the other spread over ±2 µs. On one core, Envoy also always finds a batch of requests
-//!   waiting; with the generator on another, how many it finds, and with it the cost of a request, is a
-//!   matter of luck.
+//!   difference is left. While others compile, half of the differences between two Envoys without a
+//!   filter lie within 0.5 µs of nothing; with turns one after the other it was 4 µs. On one core, Envoy
+//!   also always finds a batch of requests waiting; with the generator on another, how many it finds, and
+//!   with it the cost of a request, is a matter of luck. Caches are colder than when one filter has a core
+//!   to itself, as they are in a proxy that has more to do than one filter.
 //! - **Rounds**, each with all cases in a new order, and the **median** of the differences, with quartiles
 //!   and the standard error. Every six rounds all processes are started anew: two Envoys of the same
 //!   configuration differ by up to 0.4 µs for as long as they live. The first case is no filter against
@@ -41,6 +42,7 @@ mod traffic;
 mod usage;
 mod wrk;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,7 +61,7 @@ use table::Work;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// How often each case is measured; half the spread takes four times as many
-    #[arg(long, default_value_t = 36, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
     /// Only these cases
     #[arg(long, value_name = "CASE,...", value_delimiter = ',')]
@@ -78,8 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let _busy = ui::busy("Looking for Envoy, or fetching it once (37 MB)");
         binary::locate()?
     };
-    let modules: std::collections::BTreeSet<_> =
-        cases.iter().filter_map(|case| case.module).collect();
+    let modules: BTreeSet<_> = cases.iter().filter_map(|case| case.module).collect();
     modules::build_all(modules)?;
 
     println!("\n{envoy}");
