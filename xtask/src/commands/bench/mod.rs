@@ -60,8 +60,8 @@ use table::Work;
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How often each case is measured; half the spread takes four times as many
-    #[arg(long, default_value_t = 30, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    /// How often each case is measured, at least 3; half the error takes four times as many
+    #[arg(long, default_value_t = 30, value_parser = RangedU64ValueParser::<usize>::new().range(3..))]
     rounds: usize,
     /// Only these cases
     #[arg(long, value_name = "CASE,...", value_delimiter = ',')]
