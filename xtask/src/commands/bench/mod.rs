@@ -13,19 +13,23 @@
 //!   that gets the same requests, both on the same core, and so are their two load generators. The kernel
 //!   switches between them thousands of times a second, so that whatever else the machine does
 //!   (compilers, neighbours of a virtual machine, changes of frequency) meets both alike, and their
-//!   difference is left. On a busy machine a quarter of the samples lies within ±0.3 µs, where turns one
-//!   after the other spread over ±2 µs. On one core, Envoy also always finds a batch of requests
-//!   waiting; with the generator on another, how many it finds, and with it the cost of a request, is a
-//!   matter of luck.
+//!   difference is left. While others compile, half of the differences between two Envoys without a
+//!   filter lie within 0.5 µs of nothing; with turns one after the other it was 4 µs. On one core, Envoy
+//!   also always finds a batch of requests waiting; with the generator on another, how many it finds, and
+//!   with it the cost of a request, is a matter of luck. Caches are colder than when one filter has a core
+//!   to itself, as they are in a proxy that has more to do than one filter.
 //! - **Rounds**, each with all cases in a new order, and the **median** of the differences, with quartiles
-//!   and the standard error. The first case is no filter against no filter: what it seems to cost is the
-//!   error of the method. Ratios hold better from machine to machine than times.
-//! - **Throughput and latency** say something else and are measured by themselves: every tenth round, a
-//!   second a case, the load generator on another core.
+//!   and the standard error. Every six rounds all processes are started anew: two Envoys of the same
+//!   configuration differ by up to 0.4 µs for as long as they live. The first case is no filter against
+//!   no filter: what it seems to cost is the error of the method. Ratios hold better from machine to
+//!   machine than times.
+//! - **Throughput and latency** say something else and are measured by themselves, before the rounds of
+//!   each series: 0.8 s a case, the load generator on another core.
 //!
 //! Linux only: processor time, memory and cores are taken from `/proc` and set by `taskset`.
 
 mod cases;
+mod fleet;
 mod measure;
 mod modules;
 mod plot;
@@ -38,6 +42,7 @@ mod traffic;
 mod usage;
 mod wrk;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,16 +54,14 @@ use tollgate_e2e::target_dir;
 
 use crate::interrupt::{self, unless_interrupted};
 use crate::ui;
-use cases::Case;
-use measure::Bench;
-use results::{Measured, Results};
+use results::Results;
 use table::Work;
 
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How often each case is measured; half the spread takes four times as many
-    #[arg(long, default_value_t = 40, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    /// How often each case is measured, at least 3; half the error takes four times as many
+    #[arg(long, default_value_t = 30, value_parser = RangedU64ValueParser::<usize>::new().range(3..))]
     rounds: usize,
     /// Only these cases
     #[arg(long, value_name = "CASE,...", value_delimiter = ',')]
@@ -77,13 +80,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let _busy = ui::busy("Looking for Envoy, or fetching it once (37 MB)");
         binary::locate()?
     };
-    let modules: std::collections::BTreeSet<_> =
-        cases.iter().filter_map(|case| case.module).collect();
+    let modules: BTreeSet<_> = cases.iter().filter_map(|case| case.module).collect();
     modules::build_all(modules)?;
 
     println!("\n{envoy}");
+    println!("Measuring {} cases in {} rounds", cases.len(), arguments.rounds);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let measured = runtime.block_on(unless_interrupted(measure(&cases, arguments.rounds)))?;
+    let measured =
+        runtime.block_on(unless_interrupted(measure::measure(&cases, arguments.rounds)))?;
     let Some(measured) = measured.transpose()? else {
         return Ok(ExitCode::from(interrupt::STATUS));
     };
@@ -92,14 +96,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = arguments.out.clone().unwrap_or_else(|| target_dir().join("bench"));
     report(&results, &[], &folder)?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn measure(cases: &[Case], rounds: usize) -> Result<Vec<Measured>> {
-    let bench = {
-        let _busy = ui::busy(&format!("Starting one for each of {} cases", cases.len()));
-        Bench::start(cases).await?
-    };
-    bench.run(rounds).await
 }
 
 /// Prints everything, and writes it to files.

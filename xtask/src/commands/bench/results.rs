@@ -60,7 +60,7 @@ impl Results {
             "slice_ms": SLICE.as_millis() as u64,
             "connections": CONNECTIONS,
             "cases": cases.collect::<Vec<_>>(),
-            "targets": verdicts.iter().map(Verdict::to_json).collect::<Vec<_>>(),
+            "targets": verdicts.iter().copied().map(Verdict::to_json).collect::<Vec<_>>(),
         })
     }
 

@@ -13,6 +13,19 @@ pub(super) struct Spread {
 }
 
 impl Spread {
+    /// Of samples that were taken in several series. Nothing when there is none.
+    ///
+    /// The samples of a series have something in common, such as where in memory its processes happen
+    /// to lie, which more of them do not average out. So the median is as uncertain as the series
+    /// disagree, if that is more than what the samples say.
+    pub(super) fn of_series(series: &[Vec<f64>]) -> Option<Self> {
+        let mut spread = Self::of(series.iter().flatten().copied())?;
+        let medians: Vec<f64> =
+            series.iter().filter_map(|series| median(series.iter().copied())).collect();
+        spread.standard_error = spread.standard_error.max(standard_error_of_mean(&medians));
+        Some(spread)
+    }
+
     /// Nothing when there is no sample.
     pub(super) fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = samples.into_iter().collect();
@@ -57,6 +70,17 @@ pub(super) fn median(samples: impl IntoIterator<Item = f64>) -> Option<f64> {
     Spread::of(samples).map(|spread| spread.median)
 }
 
+/// Zero for fewer than two samples, of which nothing is known.
+fn standard_error_of_mean(samples: &[f64]) -> f64 {
+    let count = samples.len() as f64;
+    if samples.len() < 2 {
+        return 0.0;
+    }
+    let mean = samples.iter().sum::<f64>() / count;
+    let squares: f64 = samples.iter().map(|sample| (sample - mean).powi(2)).sum();
+    (squares / (count - 1.0) / count).sqrt()
+}
+
 /// Interpolates between the two samples next to the place.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * sorted.len().checked_sub(1)? as f64;
@@ -90,6 +114,17 @@ mod tests {
         let many = Spread::of((0..400).map(|i| f64::from(i % 10))).unwrap();
         let ratio = few.standard_error / many.standard_error;
         assert!((ratio - 2.0).abs() < 0.05, "{ratio}");
+    }
+
+    #[test]
+    fn series_that_disagree_make_the_median_uncertain() {
+        let agreeing = Spread::of_series(&[vec![1.0, 2.0, 3.0], vec![1.0, 2.0, 3.0]]).unwrap();
+        assert_eq!(agreeing, Spread::of([1.0, 2.0, 3.0, 1.0, 2.0, 3.0]).unwrap());
+
+        let disagreeing = Spread::of_series(&[vec![2.0; 50], vec![4.0; 50]]).unwrap();
+        assert_eq!(disagreeing.median, 3.0);
+        assert!((disagreeing.standard_error - 1.0).abs() < 1e-9, "{disagreeing:?}");
+        assert!(Spread::of([2.0; 50]).unwrap().standard_error.abs() < 1e-9);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Verdict {
         self.measured.value <= limit
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(self) -> Value {
         let Target { case, limit, reference } = self.target;
         let (unit, limit) = match limit {
             Limit::Times(limit) => ("times", limit),
