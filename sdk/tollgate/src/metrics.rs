@@ -85,7 +85,6 @@ mod keyed;
 mod name;
 
 pub use crate::abi::MetricKind;
-#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use defined::forget;
 pub use error::MetricError;
 pub use handles::{Counter, Gauge, Histogram};

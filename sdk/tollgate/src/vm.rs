@@ -52,6 +52,7 @@ use crate::config::ConfigError;
 use crate::executor::{self, Scope};
 use crate::filter::{FailurePolicy, HttpFilter};
 use crate::id_map::IdMap;
+use crate::metrics;
 use crate::setup::Setup;
 use crate::stream::{Plugin, Stream, Verdict};
 use std::cell::{Cell, RefCell};
@@ -282,6 +283,8 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         executor::settle(root);
         configured
             .inspect_err(|error| {
+                // Whatever was wrong, the next one shall not stumble over what this one left.
+                metrics::forget();
                 crate::error!("tollgate {}: configuration refused: {error}", F::NAME);
             })
             .is_ok()

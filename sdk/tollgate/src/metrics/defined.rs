@@ -58,8 +58,7 @@ fn position(defined: &[Definition], name: &str) -> Result<usize, usize> {
     defined.binary_search_by(|it| it.name.as_str().cmp(name))
 }
 
-/// Forgets everything: another host is asked from now on.
-#[cfg(not(target_arch = "wasm32"))]
+/// Forgets everything, so that the host is asked again: another one, or one that has failed.
 pub(crate) fn forget() {
     DEFINED.take();
 }
