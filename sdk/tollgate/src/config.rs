@@ -42,7 +42,11 @@
 //! | [`Duration`], [`PositiveDuration`] | lengths of time |
 //! | [`Percent`] | shares, in Envoy's and Istio's form |
 //! | [`Whole`], [`AtLeastOne`], [`HttpStatus`] | whole numbers within bounds |
+//! | [`ByteSize`](crate::byte_size::ByteSize) | numbers of bytes |
+//! | [`StatusSet`](crate::status::StatusSet), [`grpc::Status`](crate::grpc::Status) | what responses say |
 //! | [`HeaderName`], [`HeaderValue`], [`CookieName`] | what stands in headers |
+//! | [`Cidr`](crate::cidr::Cidr) | addresses |
+//! | [`Match`](crate::matching::Match), [`ValueMatch`](crate::matching::ValueMatch) | conditions on requests and on values |
 //! | [`DataSource`], [`Secret`] | what may come from an environment variable, or must not be seen |
 //!
 //! A type with rules of its own implements `Deserialize` and refuses with

@@ -124,7 +124,7 @@ impl<'a, S> Request<'a, S> {
     ///
     /// It does so when somebody next asks for the route: the router, or a native filter. A Wasm filter
     /// that comes next still reads the properties of the old one
-    /// ([`Properties::cluster_name`]; <https://github.com/envoyproxy/envoy/issues/20157>). A native
+    /// ([`Xds::cluster_name`](crate::properties::Xds::cluster_name); <https://github.com/envoyproxy/envoy/issues/20157>). A native
     /// filter between the two that looks at its per-route configuration, such as an idle
     /// `envoy.filters.http.cors`, helps.
     ///
