@@ -20,9 +20,13 @@ const OPTIONS: [&str; 9] = [
     "--strip-producers",
 ];
 
-/// Whether `wasm-opt` is installed.
+/// `off` leaves modules as they are even where `wasm-opt` is installed.
+const SWITCH: &str = "TOLLGATE_WASM_OPT";
+
+/// Whether `wasm-opt` is installed, and wanted.
 pub(crate) fn is_installed() -> bool {
-    Command::new(PROGRAM).arg("--version").output().is_ok_and(|output| output.status.success())
+    let is_wanted = std::env::var_os(SWITCH).is_none_or(|value| value != "off");
+    is_wanted && Command::new(PROGRAM).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// The module optimised, or as it is where `wasm-opt` is not installed.
