@@ -18,8 +18,12 @@ pub(crate) use direction::{Direction, Verdict};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// The shortest time after which the host calls by itself.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A filter with one configuration, and what the SDK counts for it.
 pub(crate) struct Plugin<F> {
@@ -97,6 +101,20 @@ impl<F: HttpFilter> Stream<F> {
             let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
             goes_on.then_some(async move { then.response_rest().await })
         })
+    }
+
+    /// A part of the body has come; the host holds `size` bytes of it.
+    pub(crate) fn body(self: &Rc<Self>, kind: StreamKind, size: usize, is_last: bool) -> Verdict {
+        let direction = self.direction(kind);
+        let verdict = direction.body(size, is_last);
+        if direction.goes_on_later() {
+            let stream = Rc::clone(self);
+            direction.set_later(executor::spawn(self.scope, async move {
+                executor::sleep(MOMENT).await;
+                stream.direction(kind).go_on_now();
+            }));
+        }
+        verdict
     }
 
     /// The stream is gone: whatever waits is dropped, and the filter told.

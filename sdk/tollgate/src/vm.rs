@@ -317,7 +317,7 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
 
     fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32 {
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
-        let verdict = stream.direction(kind).body(size, end_of_stream);
+        let verdict = stream.body(kind, size, end_of_stream);
         executor::settle(stream.root());
         match verdict {
             Verdict::Release => action::CONTINUE,

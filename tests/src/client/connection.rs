@@ -98,8 +98,10 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
-        Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+        let body = body.collect().await?;
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let (status, body) = (head.status.as_u16(), body.to_bytes());
+        Ok(Response { status, headers: head.headers, body, trailers })
     }
 
     /// HTTP/1.1 has the path alone and a `host` header, HTTP/2 the authority beside it.

@@ -100,7 +100,7 @@ impl RawConnection {
             .with_context(|| format!("no status line: {status_line:?}"))?;
         let headers = self.headers().await?;
         let body = self.body(status, &headers).await?;
-        Ok(Response { status, headers, body })
+        Ok(Response { status, headers, body, trailers: HeaderMap::new() })
     }
 
     async fn line(&mut self) -> Result<String> {

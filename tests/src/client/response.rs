@@ -15,6 +15,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// What came behind the body; the values are bytes. [`raw`](super::raw) reads none.
+    pub trailers: HeaderMap,
 }
 
 impl Response {

@@ -110,7 +110,9 @@ async fn what_cannot_be_read_is_blocked_where_it_must() -> Result<()> {
     let answer = raw_answer(&proxy).await?;
     assert!(!answer.contains("4111") && !answer.ends_with("0\r\n\r\n"), "{answer:?}");
     let mut connection = Connection::http2(proxy.address()?).await?;
-    assert!(connection.get("/").send().await.is_err(), "the stream is reset");
+    // Its stream is reset, by some versions of Envoy with NO_ERROR.
+    let answer = connection.get("/").send().await.map_or(String::new(), |answer| answer.text());
+    assert_eq!(answer, "");
     assert_eq!(proxy.stat("unreadable").await?, 2);
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Bodies and trailers, in both directions, however their chunks arrive.
 
 use super::*;
-use tollgate_e2e::upstream::Upstream;
+use tollgate_e2e::client::Connection;
+use tollgate_e2e::upstream::{Answer, Upstream};
 use tollgate_e2e::wire::Wire;
 
 /// The plans of the probe under which a body passes, and what they make of `abcdefghi`. Those that look
@@ -115,6 +116,24 @@ async fn requests_come_out_as_the_filter_left_them_however_their_chunks_arrive()
 }
 
 #[tokio::test]
+async fn a_grpc_answer_keeps_its_status_whatever_happens_to_its_message() -> Result<()> {
+    let (upstream, side) = (Upstream::start().await?, Upstream::start().await?);
+    upstream.respond(|_| Answer::grpc(b"abcdefghi"));
+    let services = [Cluster::new("side", side.address())];
+    let proxy = Proxy::start([("grpc-up", upstream.address())], services).await?;
+    let mut connection = Connection::http2(proxy.address()?).await?;
+    for (plan, expected) in PLANS {
+        let request = connection.get("/grpc-up").header("te", "trailers");
+        let answer = request.header("x-response-body", plan).send().await?;
+        assert!(answer.text().contains(expected.trim_matches(['[', ']'])), "{plan}: {answer:?}");
+        let trailer = |name: &str| answer.trailers.get(name).map(|value| value.as_bytes());
+        assert_eq!(trailer("grpc-status"), Some(&b"0"[..]), "{plan}");
+        assert_eq!(trailer("x-probe"), Some(&b"seen"[..]), "{plan}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_large_body_passes_through_every_plan() -> Result<()> {
     let upstream = Upstream::start().await?;
     let side = Upstream::start().await?;
@@ -156,7 +175,7 @@ async fn a_request_body_that_is_refused_is_answered_and_goes_no_further() -> Res
 async fn a_response_body_that_is_refused_is_cut_off_since_its_headers_are_on_their_way()
 -> Result<()> {
     let upstream = Upstream::start().await?;
-    upstream.respond(|_| tollgate_e2e::upstream::Answer::status(200).body("secret"));
+    upstream.respond(|_| Answer::status(200).body("secret"));
     let proxy = Proxy::start([("up", upstream.address())], []).await?;
     for plan in ["deny", "reset"] {
         let more = format!("x-response-body: {plan}\r\n");

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 struct Proxy(Process);
 
 impl Proxy {
-    /// `/name...` goes to the upstream of that name.
+    /// `/name...` goes to the upstream of that name, which speaks HTTP/2 if it is `grpc...`.
     async fn start(
         upstreams: impl IntoIterator<Item = (&str, SocketAddr)>,
         services: impl IntoIterator<Item = Cluster>,
@@ -33,7 +33,11 @@ impl Proxy {
         let mut bootstrap = services.into_iter().fold(Bootstrap::new(), Bootstrap::cluster);
         for (name, address) in upstreams {
             listener = listener.route(Route::prefix(&format!("/{name}")).to(name));
-            bootstrap = bootstrap.cluster(Cluster::new(name, address).http1_trailers());
+            let cluster = Cluster::new(name, address);
+            bootstrap = bootstrap.cluster(match name.starts_with("grpc") {
+                true => cluster.http2(),
+                false => cluster.http1_trailers(),
+            });
         }
         listener = listener.route(Route::prefix("/").direct_response(200, "direct"));
         Process::start(&bootstrap.listener(listener).build(), 1).await.map(Self)

@@ -29,6 +29,14 @@ pub(crate) struct Direction {
     in_callback: Cell<bool>,
     /// The host was told to hold, and waits to be told to go on.
     held: Cell<bool>,
+    /// What it holds is a part of the body.
+    holds_body: Cell<bool>,
+    /// It was told to go on with a part of the body, outside of a callback. Envoy before 1.40 still
+    /// holds the next part then, and loses it if it is told to go on by the answer to that callback
+    /// (`Context::continueStream` in `source/extensions/common/wasm/context.cc`).
+    went_on: Cell<bool>,
+    /// Lets a part go that the answer to its callback could not.
+    later: Cell<Option<TaskId>>,
     trailers: Cell<Trailers>,
     trailers_waker: RefCell<Option<Waker>>,
 }
@@ -71,6 +79,9 @@ impl Direction {
             verdict: Cell::default(),
             in_callback: Cell::default(),
             held: Cell::default(),
+            holds_body: Cell::default(),
+            went_on: Cell::default(),
+            later: Cell::default(),
             trailers: Cell::default(),
             trailers_waker: RefCell::default(),
         }
@@ -118,16 +129,55 @@ impl Direction {
 
     /// A part of the body has come; the host holds `size` bytes of it.
     pub(crate) fn body(&self, size: usize, is_last: bool) -> Verdict {
+        self.forget_later();
+        let cannot_go_on = self.went_on.take();
+        self.pipe.keep(cannot_go_on);
         self.pipe.arrived(size, is_last);
         if is_last && self.trailers.get() == Trailers::Unknown {
             self.trailers.set(Trailers::None);
             self.wake_trailers();
         }
-        self.go_on()
+        let verdict = match self.go_on() {
+            Verdict::Release if cannot_go_on => Verdict::Hold,
+            verdict => verdict,
+        };
+        self.held.set(verdict == Verdict::Hold);
+        self.holds_body.set(verdict == Verdict::Hold);
+        verdict
+    }
+
+    /// Whether the host was told to hold what it could pass on, and has to be told so a moment later.
+    pub(crate) fn goes_on_later(&self) -> bool {
+        let held = self.held.get() && self.pipe.is_kept();
+        if held && !self.pipe.is_let_go() {
+            self.pipe.keep(false);
+        }
+        held && self.pipe.is_kept()
+    }
+
+    /// Remembers who tells it.
+    pub(crate) fn set_later(&self, task: TaskId) {
+        self.later.set(Some(task));
+    }
+
+    /// The moment is over.
+    pub(crate) fn go_on_now(&self) {
+        self.later.take();
+        self.pipe.keep(false);
+        if self.progress.get() == Progress::Finished || self.pipe.flush() {
+            self.release();
+        }
+    }
+
+    fn forget_later(&self) {
+        if let Some(task) = self.later.take() {
+            executor::cancel(task);
+        }
     }
 
     /// The trailers have come.
     pub(crate) fn trailers(&self) -> Verdict {
+        self.forget_later();
         self.trailers.set(Trailers::Arrived);
         self.pipe.trailers_arrived();
         self.wake_trailers();
@@ -174,6 +224,7 @@ impl Direction {
                 self.verdict.set(Verdict::Release);
             }
         } else if self.held.replace(false) {
+            self.went_on.set(self.holds_body.get());
             executor::acted();
             if let Err(error) = abi::continue_stream(self.kind) {
                 crate::warn!("tollgate: cannot continue a stream: {error}");
@@ -272,6 +323,7 @@ impl Direction {
 
     /// Drops whatever the filter still does.
     pub(crate) fn cancel(&self) {
+        self.forget_later();
         if let Progress::WithHeaders(task) | Progress::BehindHeaders(task) = self.progress.get() {
             self.progress.set(Progress::Finished);
             executor::cancel(task);

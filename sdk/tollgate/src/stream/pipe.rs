@@ -30,6 +30,8 @@ pub(crate) struct Pipe {
     /// How many bytes the host holds.
     size: Cell<usize>,
     ended: Cell<Ended>,
+    /// What is let go stays where it is, for the host cannot pass it on now.
+    kept: Cell<bool>,
     stages: RefCell<Vec<Stage>>,
 }
 
@@ -60,7 +62,7 @@ pub(crate) enum Next {
 impl Pipe {
     pub(crate) fn new(kind: BufferKind) -> Self {
         let (size, ended, stages) = (Cell::default(), Cell::default(), RefCell::default());
-        Self { kind, size, ended, stages }
+        Self { kind, size, ended, kept: Cell::default(), stages }
     }
 
     /// Prepares for so many stages; not before that, because most filters look at no body.
@@ -75,6 +77,22 @@ impl Pipe {
             self.ended.set(Ended::WithData);
         }
         self.wake();
+    }
+
+    /// From now on what is let go stays where it is, or does not any more.
+    pub(crate) fn keep(&self, kept: bool) {
+        self.kept.set(kept);
+    }
+
+    /// Whether it does.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.get()
+    }
+
+    /// Whether the host holds nothing that a stage has not let go.
+    pub(crate) fn is_let_go(&self) -> bool {
+        let size = self.size.get();
+        self.stages.borrow().iter().all(|stage| stage.done || stage.position >= size)
     }
 
     pub(crate) fn trailers_arrived(&self) {
@@ -193,17 +211,14 @@ impl Pipe {
         self.flush()
     }
 
-    fn flush(&self) -> bool {
-        if self.ended.get() == Ended::WithTrailers {
-            // What the host still holds goes on together with them, and they are not looked at yet.
+    /// Says whether the host can pass on what it holds; what comes next is at its start then.
+    #[must_use]
+    pub(crate) fn flush(&self) -> bool {
+        // With trailers, what the host still holds goes on together with them.
+        if self.kept.get() || self.ended.get() == Ended::WithTrailers || !self.is_let_go() {
             return false;
         }
-        let size = self.size.get();
-        let mut stages = self.stages.borrow_mut();
-        if !stages.iter().all(|stage| stage.done || stage.position >= size) {
-            return false;
-        }
-        for stage in stages.iter_mut() {
+        for stage in self.stages.borrow_mut().iter_mut() {
             (stage.position, stage.chunk_end) = (0, 0);
         }
         self.size.set(0);

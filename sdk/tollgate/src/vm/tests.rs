@@ -27,6 +27,7 @@ struct Config {
 struct State {
     dropped: OnceCell<Rc<Cell<u32>>>,
     ended: Cell<u32>,
+    enough_after_wait: Cell<bool>,
 }
 
 impl Drop for State {
@@ -54,6 +55,7 @@ impl HttpFilter for Probe {
     async fn request(&self, request: &mut Request<'_, State>) -> Result<Flow> {
         let _ = request.state().dropped.set(DROPPED.with(Rc::clone));
         let headers = request.headers()?.clone();
+        request.state().enough_after_wait.set(headers.get("enough-after-wait").is_some());
         if headers.get("sleep").is_some() {
             time::sleep(Duration::from_millis(20)).await;
         }
@@ -81,7 +83,12 @@ impl HttpFilter for Probe {
         while let Some(mut chunk) = body.chunk().await {
             let bytes = chunk.bytes()?;
             match &*bytes {
-                b"wait" => time::sleep(Duration::from_millis(20)).await,
+                b"wait" => {
+                    time::sleep(Duration::from_millis(20)).await;
+                    if body.state().enough_after_wait.get() {
+                        return Ok(Flow::Continue);
+                    }
+                }
                 b"enough" => return Ok(Flow::Continue),
                 b"reset" => return Ok(Flow::Reset),
                 _ => chunk.append(&bytes)?,
@@ -396,8 +403,62 @@ fn a_chunk_is_held_while_the_filter_waits_and_what_comes_meanwhile_is_the_next()
     pass(&host, 20);
     assert_eq!(*host.continued.borrow(), [STREAM]);
     assert_eq!(host.buffers.borrow()[&BufferKind::RequestBody], b"wait1212");
+}
+
+/// Envoy before 1.40 would lose what comes next, if it were told to go on with it at once.
+#[test]
+fn what_comes_after_a_chunk_that_was_held_is_let_go_a_moment_later_or_with_the_next() {
+    let go_on_after_a_wait = |host: &TestHost| {
+        request_with_body(host, &[], false);
+        request_body(host, b"wait", false);
+        pass(host, 20);
+        assert_eq!(*host.continued.borrow(), [STREAM]);
+        host.buffers.borrow_mut().clear();
+        let held = (b"33".to_vec(), STOP_ITERATION_AND_BUFFER);
+        assert_eq!(request_body(host, b"3", false), held);
+    };
+    let host = start_configured::<Probe>();
+    go_on_after_a_wait(&host);
+    pass(&host, 1);
+    assert_eq!(*host.continued.borrow(), [STREAM, STREAM]);
     host.buffers.borrow_mut().clear();
-    assert_eq!(request_body(&host, b"3", true), (b"33".to_vec(), CONTINUE));
+    assert_eq!(request_body(&host, b"4", true), (b"44".to_vec(), STOP_ITERATION_AND_BUFFER));
+    pass(&host, 1);
+    assert_eq!(host.continued.borrow().len(), 3);
+
+    let host = start_configured::<Probe>();
+    go_on_after_a_wait(&host);
+    assert_eq!(request_body(&host, b"4", false), (b"3344".to_vec(), CONTINUE));
+    assert_eq!(request_body(&host, b"5", true), (b"55".to_vec(), CONTINUE));
+    pass(&host, 1);
+    assert_eq!(*host.continued.borrow(), [STREAM]);
+
+    let host = start_configured::<Probe>();
+    go_on_after_a_wait(&host);
+    host.effective_context.set(STREAM);
+    assert_eq!(on_request_trailers(STREAM), CONTINUE);
+    pass(&host, 1);
+    assert_eq!(*host.continued.borrow(), [STREAM]);
+
+    let host = start_configured::<Probe>();
+    go_on_after_a_wait(&host);
+    on_delete(STREAM);
+    pass(&host, 1);
+    assert_eq!(*host.continued.borrow(), [STREAM]);
+}
+
+#[test]
+fn a_filter_that_is_done_with_a_body_it_held_loses_nothing_of_the_rest() {
+    let host = start_configured::<Probe>();
+    request_with_body(&host, &["enough-after-wait"], false);
+    request_body(&host, b"wait", false);
+    pass(&host, 20);
+    host.buffers.borrow_mut().clear();
+    assert_eq!(request_body(&host, b"a", false).1, STOP_ITERATION_AND_BUFFER);
+    assert_eq!(request_body(&host, b"b", false), (b"ab".to_vec(), CONTINUE));
+    assert_eq!(request_body(&host, b"c", true), (b"c".to_vec(), CONTINUE));
+    pass(&host, 1);
+    assert_eq!(*host.continued.borrow(), [STREAM]);
 }
 
 #[test]
