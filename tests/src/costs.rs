@@ -19,8 +19,8 @@ pub const RECORD_VARIABLE: &str = "TOLLGATE_RECORD_COSTS";
 
 /// By how much the fuel may exceed the record: compilers differ.
 const MARGIN_PERCENT: u64 = 5;
-/// From how much less on the record has to be lowered.
-const IMPROVEMENT_PERCENT: u64 = 10;
+/// From how much less on the record has to be lowered: more than what `wasm-opt` makes of a module.
+const IMPROVEMENT_PERCENT: u64 = 40;
 
 /// The cost of one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn much_less_fuel_asks_for_a_lower_record() {
-        assert!(differ(row(1000, &[]), row(899, &[])).unwrap().contains("lower the record"));
+        assert!(differ(row(1000, &[]), row(599, &[])).unwrap().contains("lower the record"));
     }
 
     #[test]
