@@ -316,6 +316,9 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
     }
 
     fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32 {
+        if !looks_behind_headers::<F>() {
+            return action::CONTINUE;
+        }
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
         let verdict = stream.body(kind, size, end_of_stream);
         executor::settle(stream.root());
@@ -327,6 +330,9 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
     }
 
     fn on_trailers(&self, kind: StreamKind, context: u32) -> u32 {
+        if !looks_behind_headers::<F>() {
+            return action::CONTINUE;
+        }
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
         let verdict = stream.direction(kind).trailers();
         executor::settle(stream.root());
@@ -347,6 +353,14 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         }
         self.delete_plugin(context);
     }
+}
+
+/// Whether a filter looks at bodies or trailers; if not, a module has no code for them.
+const fn looks_behind_headers<F: HttpFilter>() -> bool {
+    F::HANDLES_REQUEST_BODY
+        || F::HANDLES_REQUEST_TRAILERS
+        || F::HANDLES_RESPONSE_BODY
+        || F::HANDLES_RESPONSE_TRAILERS
 }
 
 fn headers_action(verdict: Verdict) -> u32 {
