@@ -293,7 +293,6 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         };
         executor::refresh();
         let verdict = stream.request_headers(end_of_stream);
-        executor::settle(stream.root());
         if !F::KEEPS_STREAMS && F::REQUEST_WAITS && stream.is_waiting() {
             self.keep(context, stream);
         }
@@ -308,14 +307,12 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
             };
         };
         let verdict = stream.response_headers(end_of_stream);
-        executor::settle(stream.root());
         headers_action(verdict)
     }
 
     fn on_body(&self, kind: StreamKind, context: u32, size: usize, end_of_stream: bool) -> u32 {
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
         let verdict = stream.body(kind, size, end_of_stream);
-        executor::settle(stream.root());
         match verdict {
             Verdict::Release => action::CONTINUE,
             Verdict::Hold => action::STOP_ITERATION_AND_BUFFER,
@@ -325,8 +322,7 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
 
     fn on_trailers(&self, kind: StreamKind, context: u32) -> u32 {
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
-        let verdict = stream.direction(kind).trailers();
-        executor::settle(stream.root());
+        let verdict = stream.trailers(kind);
         match verdict {
             Verdict::Release => action::CONTINUE,
             Verdict::Hold | Verdict::Stop => action::STOP_ITERATION,
