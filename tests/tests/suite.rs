@@ -138,7 +138,8 @@ async fn a_wrong_member_is_refused_with_its_place() -> Result<()> {
     let listener = Listener::new("shop")
         .filter(WasmFilter::new("suite", config)?)
         .route(Route::prefix("/").direct_response(200, ""));
-    let log = Process::start_expecting_refusal(&Bootstrap::new().listener(listener).build()).await?;
+    let log =
+        Process::start_expecting_refusal(&Bootstrap::new().listener(listener).build()).await?;
     assert!(log.contains("`filters[1].canary.default_variant`: found \"v3\""), "{log}");
     Ok(())
 }

@@ -84,7 +84,8 @@ impl<F: HttpFilter> Stream<F> {
             let more = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
             let goes_on = then.headers_done(&then.request, result, more && !end_of_stream);
             goes_on.then_some(async move { then.request_rest().await })
-        })
+        });
+        self.settle(&self.request)
     }
 
     #[inline]
@@ -100,21 +101,40 @@ impl<F: HttpFilter> Stream<F> {
             let more = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
             let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
             goes_on.then_some(async move { then.response_rest().await })
-        })
+        });
+        self.settle(&self.response)
     }
 
     /// A part of the body has come; the host holds `size` bytes of it.
     pub(crate) fn body(self: &Rc<Self>, kind: StreamKind, size: usize, is_last: bool) -> Verdict {
         let direction = self.direction(kind);
-        let verdict = direction.body(size, is_last);
+        direction.body(size, is_last);
+        executor::settle(self.scope.root);
         if direction.goes_on_later() {
             let stream = Rc::clone(self);
             direction.set_later(executor::spawn(self.scope, async move {
-                executor::sleep(MOMENT).await;
-                stream.direction(kind).go_on_now();
+                loop {
+                    executor::sleep(MOMENT).await;
+                    if stream.direction(kind).go_on_now() {
+                        return;
+                    }
+                }
             }));
         }
-        verdict
+        self.settle(direction)
+    }
+
+    /// The trailers have come.
+    pub(crate) fn trailers(&self, kind: StreamKind) -> Verdict {
+        let direction = self.direction(kind);
+        direction.trailers();
+        self.settle(direction)
+    }
+
+    /// Polls whatever the callback has woken, this stream's own future perhaps; and answers it.
+    fn settle(&self, direction: &Direction) -> Verdict {
+        executor::settle(self.scope.root);
+        direction.end_callback()
     }
 
     /// The stream is gone: whatever waits is dropped, and the filter told.

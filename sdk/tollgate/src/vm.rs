@@ -296,7 +296,6 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         };
         executor::refresh();
         let verdict = stream.request_headers(end_of_stream);
-        executor::settle(stream.root());
         if !F::KEEPS_STREAMS && F::REQUEST_WAITS && stream.is_waiting() {
             self.keep(context, stream);
         }
@@ -311,7 +310,6 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
             };
         };
         let verdict = stream.response_headers(end_of_stream);
-        executor::settle(stream.root());
         headers_action(verdict)
     }
 
@@ -321,7 +319,6 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
         }
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
         let verdict = stream.body(kind, size, end_of_stream);
-        executor::settle(stream.root());
         match verdict {
             Verdict::Release => action::CONTINUE,
             Verdict::Hold => action::STOP_ITERATION_AND_BUFFER,
@@ -334,8 +331,7 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
             return action::CONTINUE;
         }
         let Some(stream) = self.stream(context) else { return action::CONTINUE };
-        let verdict = stream.direction(kind).trailers();
-        executor::settle(stream.root());
+        let verdict = stream.trailers(kind);
         match verdict {
             Verdict::Release => action::CONTINUE,
             Verdict::Hold | Verdict::Stop => action::STOP_ITERATION,

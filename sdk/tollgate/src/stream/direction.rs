@@ -104,55 +104,48 @@ impl Direction {
         waits: bool,
         phase: Phase,
         then: impl FnOnce(Phase::Output) -> Option<Rest> + 'static,
-    ) -> Verdict
-    where
+    ) where
         Phase: Future + 'static,
         Rest: Future<Output = ()> + 'static,
     {
         if self.progress.get() != Progress::Idle {
             // A host that sends them again has lost its way; nothing is decided twice.
-            return self.verdict.get();
+            return;
         }
-        self.callback(|| {
-            let task = match waits {
-                true => executor::start(scope, phase, then),
-                false => executor::start_at_once(scope, phase, then),
-            };
-            self.progress.set(match task {
-                Some(task) if self.verdict.get() == Verdict::Hold => Progress::WithHeaders(task),
-                Some(task) => Progress::BehindHeaders(task),
-                None if self.verdict.get() == Verdict::Stop => Progress::Stopped,
-                None => Progress::Finished,
-            });
-        })
+        self.begin_callback();
+        let task = match waits {
+            true => executor::start(scope, phase, then),
+            false => executor::start_at_once(scope, phase, then),
+        };
+        self.progress.set(match task {
+            Some(task) if self.verdict.get() == Verdict::Hold => Progress::WithHeaders(task),
+            Some(task) => Progress::BehindHeaders(task),
+            None if self.verdict.get() == Verdict::Stop => Progress::Stopped,
+            None => Progress::Finished,
+        });
     }
 
     /// A part of the body has come; the host holds `size` bytes of it.
-    pub(crate) fn body(&self, size: usize, is_last: bool) -> Verdict {
+    pub(crate) fn body(&self, size: usize, is_last: bool) {
         self.forget_later();
-        let cannot_go_on = self.went_on.take();
-        self.pipe.keep(cannot_go_on);
+        self.pipe.keep(self.went_on.take());
         self.pipe.arrived(size, is_last);
         if is_last && self.trailers.get() == Trailers::Unknown {
             self.trailers.set(Trailers::None);
             self.wake_trailers();
         }
-        let verdict = match self.go_on() {
-            Verdict::Release if cannot_go_on => Verdict::Hold,
-            verdict => verdict,
-        };
-        self.held.set(verdict == Verdict::Hold);
-        self.holds_body.set(verdict == Verdict::Hold);
-        verdict
+        self.holds_body.set(true);
+        self.go_on();
     }
 
-    /// Whether the host was told to hold what it could pass on, and has to be told so a moment later.
+    /// Whether the host will be told to hold what it could pass on, and has to be told so a moment later.
     pub(crate) fn goes_on_later(&self) -> bool {
-        let held = self.held.get() && self.pipe.is_kept();
-        if held && !self.pipe.is_let_go() {
-            self.pipe.keep(false);
-        }
-        held && self.pipe.is_kept()
+        let is_let_go = match self.verdict.get() {
+            Verdict::Hold => self.pipe.is_let_go(),
+            Verdict::Release => true,
+            Verdict::Stop => false,
+        };
+        is_let_go && self.pipe.is_kept()
     }
 
     /// Remembers who tells it.
@@ -160,13 +153,17 @@ impl Direction {
         self.later.set(Some(task));
     }
 
-    /// The moment is over.
-    pub(crate) fn go_on_now(&self) {
+    /// The moment is over, unless it has passed in the callback itself; says whether it is.
+    pub(crate) fn go_on_now(&self) -> bool {
+        if self.in_callback.get() {
+            return false;
+        }
         self.later.take();
         self.pipe.keep(false);
         if self.progress.get() == Progress::Finished || self.pipe.flush() {
             self.release();
         }
+        true
     }
 
     fn forget_later(&self) {
@@ -176,12 +173,13 @@ impl Direction {
     }
 
     /// The trailers have come.
-    pub(crate) fn trailers(&self) -> Verdict {
+    pub(crate) fn trailers(&self) {
         self.forget_later();
+        self.pipe.keep(false);
         self.trailers.set(Trailers::Arrived);
         self.pipe.trailers_arrived();
         self.wake_trailers();
-        self.go_on()
+        self.go_on();
     }
 
     fn wake_trailers(&self) {
@@ -192,25 +190,35 @@ impl Direction {
     }
 
     /// Lets the filter look at what has come.
-    fn go_on(&self) -> Verdict {
+    fn go_on(&self) {
+        self.begin_callback();
         match self.progress.get() {
-            Progress::Idle | Progress::Finished => Verdict::Release,
-            Progress::Stopped => Verdict::Stop,
+            Progress::Idle | Progress::Finished => self.verdict.set(Verdict::Release),
+            Progress::Stopped => self.verdict.set(Verdict::Stop),
             // A host that goes on while it is told to hold: what comes has to wait as well.
-            Progress::WithHeaders(_) => Verdict::Hold,
-            Progress::BehindHeaders(task) => self.callback(|| {
+            Progress::WithHeaders(_) => {}
+            Progress::BehindHeaders(task) => {
                 executor::poll(task);
-            }),
+            }
         }
     }
 
-    fn callback(&self, run: impl FnOnce()) -> Verdict {
+    fn begin_callback(&self) {
         self.verdict.set(Verdict::Hold);
         self.in_callback.set(true);
-        run();
+    }
+
+    /// What the callback answers, after all has been done in it that could be.
+    pub(crate) fn end_callback(&self) -> Verdict {
         self.in_callback.set(false);
-        let verdict = self.verdict.get();
+        let verdict = match self.verdict.get() {
+            Verdict::Release if self.pipe.is_kept() => Verdict::Hold,
+            verdict => verdict,
+        };
         self.held.set(verdict == Verdict::Hold);
+        if verdict == Verdict::Hold && !self.pipe.is_let_go() {
+            self.pipe.keep(false);
+        }
         verdict
     }
 

@@ -56,6 +56,9 @@ impl HttpFilter for Probe {
         let _ = request.state().dropped.set(DROPPED.with(Rc::clone));
         let headers = request.headers()?.clone();
         request.state().enough_after_wait.set(headers.get("enough-after-wait").is_some());
+        if headers.get("spawn").is_some() {
+            crate::task::spawn(async {}).await;
+        }
         if headers.get("sleep").is_some() {
             time::sleep(Duration::from_millis(20)).await;
         }
@@ -89,6 +92,7 @@ impl HttpFilter for Probe {
                         return Ok(Flow::Continue);
                     }
                 }
+                b"spawn" => crate::task::spawn(async {}).await,
                 b"enough" => return Ok(Flow::Continue),
                 b"reset" => return Ok(Flow::Reset),
                 _ => chunk.append(&bytes)?,
@@ -241,6 +245,22 @@ fn a_sleeping_request_stays_until_it_is_continued() {
     pass(&host, 1);
     assert_eq!(*host.continued.borrow(), [STREAM]);
     assert_eq!(header(&host, "x-name").as_deref(), Some("joe"));
+}
+
+/// The host must not be told to go on before it was told to hold.
+#[test]
+fn what_a_request_waits_for_may_come_in_its_own_callback() {
+    let host = start_configured::<Probe>();
+    assert_eq!(request(&host, &["spawn"]), CONTINUE);
+    assert_eq!(header(&host, "x-name").as_deref(), Some("joe"));
+    assert!(host.continued.borrow().is_empty());
+    assert_eq!(request(&host, &["spawn", "deny"]), STOP_ALL_ITERATION_AND_WATERMARK);
+    assert_eq!(*host.replies.borrow(), [(STREAM, 403)]);
+
+    let host = start_configured::<Probe>();
+    request_with_body(&host, &[], false);
+    assert_eq!(request_body(&host, b"spawn", false).1, CONTINUE);
+    assert!(host.continued.borrow().is_empty());
 }
 
 #[test]
