@@ -26,7 +26,11 @@ const SWITCH: &str = "TOLLGATE_WASM_OPT";
 /// Whether `wasm-opt` is installed, and wanted.
 pub(crate) fn is_installed() -> bool {
     let is_wanted = std::env::var_os(SWITCH).is_none_or(|value| value != "off");
-    is_wanted && Command::new(PROGRAM).arg("--version").output().is_ok_and(|output| output.status.success())
+    is_wanted
+        && Command::new(PROGRAM)
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success())
 }
 
 /// The module optimised, or as it is where `wasm-opt` is not installed.

@@ -11,12 +11,13 @@ use anyhow::{Context, Result, ensure};
 use walrus::{Module, ModuleConfig, passes};
 
 /// Where `tollgate::export!` says which phases are handled: a `1` or a `0` for each of [`PHASES`], and
-/// one for whether anything of a stream may be left after its request's headers.
+/// one each for whether anything of a stream may be left after its request's headers, and whether
+/// it matters which plugin it is of.
 const SECTION: &str = "tollgate.phases";
 
 /// The callback of each phase, in the order of the section. None for the end of a stream, which is
 /// told by the callback that deletes it.
-const PHASES: [Option<&str>; 8] = [
+const PHASES: [Option<&str>; 9] = [
     Some("proxy_on_request_headers"),
     Some("proxy_on_request_body"),
     Some("proxy_on_request_trailers"),
@@ -25,18 +26,21 @@ const PHASES: [Option<&str>; 8] = [
     Some("proxy_on_response_trailers"),
     None,
     Some(DELETE),
+    Some(CREATE),
 ];
+
+/// The beginning of a stream. Where it matters to no stream which plugin it is of, none is told.
+const CREATE: &str = "proxy_on_context_create";
 
 /// The end of a stream. A filter that keeps nothing of a stream and never waits need not be told.
 const DELETE: &str = "proxy_on_delete";
 
 /// What every module exports, whatever its filter does.
-const ALWAYS: [&str; 7] = [
+const ALWAYS: [&str; 6] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
-    "proxy_on_context_create",
     "proxy_on_configure",
     "proxy_on_tick",
 ];
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_exports_of_phases_that_are_not_handled_go_with_their_functions() {
-        let wasm = module(&["_initialize", REQUEST, RESPONSE, "malloc"], Some("10000000"), None);
+        let wasm = module(&["_initialize", REQUEST, RESPONSE, "malloc"], Some("100000000"), None);
         let pruned = prune(&wasm).unwrap();
         assert_eq!(exports(&pruned), ["_initialize", REQUEST]);
         let pruned = Module::from_buffer(&pruned).unwrap();
@@ -245,9 +249,9 @@ mod tests {
     #[test]
     fn the_answer_to_a_call_stays_only_where_the_call_can_be_made() {
         let call = Some(("env", "proxy_http_call"));
-        let calls = module(&[ANSWER, REQUEST], Some("10000000"), call);
+        let calls = module(&[ANSWER, REQUEST], Some("100000000"), call);
         assert_eq!(exports(&prune(&calls).unwrap()), [ANSWER, REQUEST]);
-        let call_in_no_phase = module(&[REQUEST, ANSWER, RESPONSE], Some("10000000"), call);
+        let call_in_no_phase = module(&[REQUEST, ANSWER, RESPONSE], Some("100000000"), call);
         assert_eq!(exports(&prune(&call_in_no_phase).unwrap()), [REQUEST]);
     }
 
@@ -255,15 +259,23 @@ mod tests {
     fn the_end_of_streams_is_told_only_to_a_filter_of_which_something_may_be_left() {
         let functions = [REQUEST, DELETE];
         let pruned = |phases| exports(&prune(&module(&functions, Some(phases), None)).unwrap());
-        assert_eq!(pruned("10000001"), functions);
-        assert_eq!(pruned("10000000"), [REQUEST]);
+        assert_eq!(pruned("100000010"), functions);
+        assert_eq!(pruned("100000000"), [REQUEST]);
+    }
+
+    #[test]
+    fn the_beginning_of_streams_is_told_only_where_plugins_are_told_apart() {
+        let functions = [REQUEST, CREATE];
+        let pruned = |phases| exports(&prune(&module(&functions, Some(phases), None)).unwrap());
+        assert_eq!(pruned("100000001"), functions);
+        assert_eq!(pruned("100000000"), [REQUEST]);
     }
 
     #[test]
     fn an_import_that_envoy_lacks_is_refused_by_name() {
         for import in [("env", "proxy_sleep"), ("wasi_snapshot_preview1", "sock_recv"), ("js", "f")]
         {
-            let wasm = module(&[REQUEST], Some("10000000"), Some(import));
+            let wasm = module(&[REQUEST], Some("100000000"), Some(import));
             let error = prune(&wasm).unwrap_err().to_string();
             assert!(error.contains(&format!("{}.{}", import.0, import.1)), "{error}");
         }
@@ -271,13 +283,13 @@ mod tests {
 
     #[test]
     fn an_import_that_only_a_pruned_export_used_is_no_matter() {
-        let wasm = module(&[REQUEST, "other"], Some("10000000"), Some(("env", "strange")));
+        let wasm = module(&[REQUEST, "other"], Some("100000000"), Some(("env", "strange")));
         assert_eq!(exports(&prune(&wasm).unwrap()), [REQUEST]);
     }
 
     #[test]
     fn a_module_without_its_phases_or_with_strange_ones_is_refused() {
-        for phases in [None, Some("11"), Some("1000000x"), Some("100000000")] {
+        for phases in [None, Some("11"), Some("10000000x"), Some("1000000000")] {
             let error = prune(&module(&["_initialize"], phases, None)).unwrap_err();
             assert!(error.to_string().contains(SECTION), "{error}");
         }

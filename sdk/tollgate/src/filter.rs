@@ -147,6 +147,11 @@ pub trait HttpFilter: Sized + 'static {
     /// Whether anything of a stream outlives its request's headers, other than what waits.
     #[doc(hidden)]
     const KEEPS_STREAMS: bool = size_of::<Self::State>() > 0 || keeps_streams::<Self>();
+    /// Whether it matters to a stream which plugin it is of. A filter without fields does the same
+    /// whatever its configuration; if nothing of its streams is left, it need not be told of them.
+    #[doc(hidden)]
+    const TELLS_PLUGINS_APART: bool =
+        size_of::<Self>() > 0 || Self::KEEPS_STREAMS || Self::REQUEST_WAITS;
     /// How many filters a body passes inside this one: more than one only for a chain.
     #[doc(hidden)]
     fn body_stages(&self) -> usize {

@@ -60,10 +60,6 @@ impl<F: HttpFilter> Stream<F> {
         }
     }
 
-    pub(crate) fn root(&self) -> u32 {
-        self.scope.root
-    }
-
     pub(crate) fn scope(&self) -> Scope {
         self.scope
     }

@@ -207,11 +207,19 @@ impl<F: HttpFilter> Vm<F> {
 
     /// The stream of a request whose headers have come.
     fn beginning(&self, context: u32) -> Option<Rc<Stream<F>>> {
+        if !F::TELLS_PLUGINS_APART {
+            let root = self.any_plugin()?;
+            return self.new_stream(Scope { root, context });
+        }
         let created = self.created.get();
         if F::KEEPS_STREAMS || created.context != context {
             return self.stream(context);
         }
         self.new_stream(created)
+    }
+
+    fn any_plugin(&self) -> Option<u32> {
+        self.plugins.borrow().iter().find(|(_, plugin)| plugin.is_some()).map(|(root, _)| *root)
     }
 
     /// Forgets plugins that the host has deleted without saying so: a build may have removed the
@@ -396,7 +404,7 @@ macro_rules! export {
 
             #[used]
             #[unsafe(link_section = "tollgate.phases")]
-            static PHASES: [u8; 8] = vm::phases::<$filter>();
+            static PHASES: [u8; 9] = vm::phases::<$filter>();
 
             #[unsafe(no_mangle)]
             extern "C" fn _initialize() {
@@ -471,11 +479,12 @@ macro_rules! export {
 }
 
 /// Which phases a filter needs to be told of, in the order of the trait's methods, and whether anything
-/// of a stream may be left after its request's headers; `1` for each that is so. What comes later in a
+/// of a stream may be left after its request's headers, and whether it matters which plugin it is of; `1`
+/// for each that is so. What comes later in a
 /// direction begins with its headers, and a body may end with trailers. For [`export`](crate::export).
 #[doc(hidden)]
 #[must_use]
-pub const fn phases<F: HttpFilter>() -> [u8; 8] {
+pub const fn phases<F: HttpFilter>() -> [u8; 9] {
     let request = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
     let response = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
     [
@@ -487,6 +496,7 @@ pub const fn phases<F: HttpFilter>() -> [u8; 8] {
         digit(response),
         digit(F::HANDLES_END),
         digit(F::KEEPS_STREAMS || F::REQUEST_WAITS),
+        digit(F::TELLS_PLUGINS_APART),
     ]
 }
 

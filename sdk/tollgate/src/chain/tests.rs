@@ -294,8 +294,8 @@ fn a_chain_keeps_streams_only_for_members_that_do() {
         assert!(!<Chain<(Plain, Plain)> as HttpFilter>::REQUEST_WAITS);
         assert!(<Chain<(Plain, Tracer)> as HttpFilter>::KEEPS_STREAMS);
     }
-    assert_eq!(vm::phases::<Chain<(Plain,)>>(), *b"10000000");
-    assert_eq!(vm::phases::<Chain<(Plain, Tracer)>>(), *b"11111111");
+    assert_eq!(vm::phases::<Chain<(Plain,)>>(), *b"100000001");
+    assert_eq!(vm::phases::<Chain<(Plain, Tracer)>>(), *b"111111111");
 }
 
 #[test]

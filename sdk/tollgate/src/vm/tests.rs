@@ -541,7 +541,7 @@ impl HttpFilter for Reader {
 /// Else the host would let a body go that the filter has not seen the beginning or the end of.
 #[test]
 fn who_reads_a_body_is_told_of_the_headers_and_trailers_around_it() {
-    assert_eq!(&phases::<Reader>(), b"11110101");
+    assert_eq!(&phases::<Reader>(), b"111101011");
 }
 
 #[test]
@@ -761,4 +761,39 @@ fn a_reply_with_a_line_break_in_a_header_is_not_sent() {
         assert_eq!(error.status(), Status::BadArgument);
     }
     assert!(host.replies.borrow().is_empty());
+}
+
+/// A filter without fields, which keeps nothing and never waits.
+struct Constant;
+
+impl HttpFilter for Constant {
+    const NAME: &'static str = "constant";
+    const HANDLES_REQUEST_BODY: bool = false;
+    const HANDLES_REQUEST_TRAILERS: bool = false;
+    const HANDLES_RESPONSE: bool = false;
+    const HANDLES_RESPONSE_BODY: bool = false;
+    const HANDLES_RESPONSE_TRAILERS: bool = false;
+    const HANDLES_END: bool = false;
+    const REQUEST_WAITS: bool = false;
+    type Config = Config;
+    type State = ();
+
+    fn configure(_config: Config, _setup: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+
+    async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
+        request.headers_mut().set("x-constant", "1")?;
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn a_filter_without_fields_needs_not_be_told_of_its_streams() {
+    assert_eq!(phases::<Constant>(), *b"100000000");
+    let host = start_configured::<Constant>();
+    for stream in [STREAM, 8] {
+        assert_eq!(on_request_headers(stream, true), CONTINUE);
+    }
+    assert_eq!(header(&host, "x-constant").as_deref(), Some("1"));
 }
