@@ -60,6 +60,10 @@ impl<F: HttpFilter> Stream<F> {
         self.scope.root
     }
 
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Whether the filter waits, with the request's headers in its hands or behind them.
     pub(crate) fn is_waiting(&self) -> bool {
         self.request.is_waiting()
@@ -89,7 +93,8 @@ impl<F: HttpFilter> Stream<F> {
             // What the host sends in the place of a response that was answered must not be held.
             return Verdict::Release;
         }
-        self.request.cancel_headers();
+        // What is dropped may call the host, as the stream it belongs to.
+        executor::within(self.scope, || self.request.cancel_headers());
         let (stream, then) = (Rc::clone(self), Rc::clone(self));
         let phase = async move { stream.response_phase(end_of_stream).await };
         self.response.headers(self.scope, F::RESPONSE_WAITS, phase, move |result| {

@@ -336,10 +336,12 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
     fn on_delete(&self, context: u32) {
         let stream = self.streams.borrow_mut().remove(&context);
         if let Some(stream) = stream {
-            let root = stream.root();
-            stream.end();
-            drop(stream);
-            executor::settle(root);
+            let scope = stream.scope();
+            executor::within(scope, || {
+                stream.end();
+                drop(stream);
+            });
+            executor::settle(scope.root);
             return;
         }
         self.delete_plugin(context);

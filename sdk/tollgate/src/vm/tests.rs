@@ -570,3 +570,68 @@ fn a_body_that_is_too_large_to_be_collected_can_be_taken_chunk_by_chunk_from_its
     assert_eq!(response_body(&host, b"efghi", false), (b"ABCDEFGHI".to_vec(), CONTINUE));
     assert_eq!(response_body(&host, b"jk", true), (b"JK".to_vec(), CONTINUE));
 }
+
+/// Asks a service about each request, and looks on whose behalf it runs.
+struct Asking;
+
+thread_local! {
+    static SEEN: RefCell<Vec<(u32, Scope)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn look(host_context: u32) {
+    SEEN.with_borrow_mut(|seen| seen.push((host_context, executor::current())));
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Rc<TestHost>>> = const { RefCell::new(None) };
+}
+
+fn effective_context() -> u32 {
+    HOST.with_borrow(|host| host.as_ref().map_or(0, |host| host.effective_context.get()))
+}
+
+impl HttpFilter for Asking {
+    const NAME: &'static str = "asking";
+    type Config = Config;
+    type State = ();
+
+    fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+
+    async fn request(&self, _: &mut Request<'_>) -> Result<Flow> {
+        crate::callout::GrpcCall::new("auth", "Auth", "Check").unary::<()>(&()).await?;
+        Ok(Flow::Continue)
+    }
+
+    async fn response(&self, _: &mut Response<'_>) -> Result<Flow> {
+        look(effective_context());
+        Ok(Flow::Continue)
+    }
+
+    fn end(&self, _: &End<'_>) {
+        look(effective_context());
+    }
+}
+
+/// Else the call is cancelled on nobody's behalf, and what follows reads another context.
+#[test]
+fn a_call_that_is_dropped_with_its_stream_is_cancelled_on_its_behalf() {
+    let host = start_configured::<Asking>();
+    HOST.set(Some(Rc::clone(&host)));
+    let stream = Scope { root: ROOT, context: STREAM };
+    for ends_with_response in [true, false] {
+        SEEN.with_borrow_mut(Vec::clear);
+        host.cancelled.borrow_mut().clear();
+        assert_eq!(request(&host, &[]), STOP_ALL_ITERATION_AND_WATERMARK);
+        host.effective_context.set(STREAM);
+        if ends_with_response {
+            assert_eq!(on_response_headers(STREAM, true), CONTINUE);
+            SEEN.with_borrow(|seen| assert_eq!(*seen, [(STREAM, stream)]));
+        }
+        host.effective_context.set(STREAM);
+        on_delete(STREAM);
+        assert_eq!(host.cancelled.borrow().len(), 1);
+        SEEN.with_borrow(|seen| assert_eq!(seen.last(), Some(&(STREAM, stream))));
+    }
+}
