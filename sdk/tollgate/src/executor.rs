@@ -185,6 +185,11 @@ pub(crate) fn cancel(id: TaskId) {
     drop(task);
 }
 
+/// Polls what was woken, before a callback that holds a stream is over.
+pub(crate) fn run_woken() {
+    EXECUTOR.with(Executor::run);
+}
+
 /// Polls what was woken, and sets the tick of `root` for the next sleep. To be called last in every
 /// callback.
 pub(crate) fn settle(root: u32) {

@@ -158,6 +158,12 @@ impl Direction {
         self.verdict.set(Verdict::Hold);
         self.in_callback.set(true);
         run();
+        if self.verdict.get() == Verdict::Hold {
+            // What is over by now is told by the answer. Told to continue, the host would do so before
+            // it is told to hold, and then hold for ever (`DeferAfterCallActions` in
+            // proxy-wasm-cpp-host, `src/context.cc`).
+            executor::run_woken();
+        }
         self.in_callback.set(false);
         let verdict = self.verdict.get();
         self.held.set(verdict == Verdict::Hold);

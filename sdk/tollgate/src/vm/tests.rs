@@ -635,3 +635,38 @@ fn a_call_that_is_dropped_with_its_stream_is_cancelled_on_its_behalf() {
         SEEN.with_borrow(|seen| assert_eq!(seen.last(), Some(&(STREAM, stream))));
     }
 }
+
+/// Waits for work in the background that is done before the callback is over.
+struct Delegating;
+
+impl HttpFilter for Delegating {
+    const NAME: &'static str = "delegating";
+    type Config = Config;
+    type State = ();
+
+    fn configure(_: Config, _: &mut Setup) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+
+    async fn request(&self, _: &mut Request<'_>) -> Result<Flow> {
+        Ok(crate::task::spawn(async { Flow::Continue }).await)
+    }
+
+    async fn request_body(&self, body: &mut Body<'_>) -> Result<Flow> {
+        while body.chunk().await.is_some() {
+            crate::task::spawn(async {}).await;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// The host would go on before it is told to hold, and then hold for ever
+/// (`DeferAfterCallActions` in proxy-wasm-cpp-host, `src/context.cc`).
+#[test]
+fn a_wait_that_is_over_within_its_callback_is_none() {
+    let host = start_configured::<Delegating>();
+    assert_eq!(request_with_body(&host, &[], false), CONTINUE);
+    assert_eq!(request_body(&host, b"ab", false), (b"ab".to_vec(), CONTINUE));
+    assert_eq!(request_body(&host, b"cd", true), (b"cd".to_vec(), CONTINUE));
+    assert!(host.continued.borrow().is_empty());
+}
