@@ -143,6 +143,8 @@ pub struct SingleFlight<T>(Rc<RefCell<Option<Rc<Flight<T>>>>>);
 
 struct Flight<T> {
     outcome: RefCell<Option<T>>,
+    /// The work was dropped before it was done.
+    is_lost: Cell<bool>,
     waiters: RefCell<Vec<Waker>>,
 }
 
@@ -165,11 +167,24 @@ impl<T: Clone + 'static> SingleFlight<T> {
         Self::default()
     }
 
-    /// Waits for the work under way; begins it, if there is none.
+    /// Waits for the work under way; begins it, if there is none, also when that under way ends without
+    /// an outcome, because the plugin that began it is gone.
     pub async fn run<F: Future<Output = T> + 'static>(&self, work: impl FnOnce() -> F) -> T {
-        let running = self.0.borrow().clone();
-        let flight = running.unwrap_or_else(|| self.begin(work()));
-        std::future::poll_fn(|context| flight.poll(context)).await
+        let mut work = Some(work);
+        loop {
+            let running = self.0.borrow().clone();
+            let flight = match running {
+                Some(flight) => flight,
+                None => match work.take() {
+                    Some(work) => self.begin(work()),
+                    // Its own plugin is gone, and the request with it.
+                    None => return std::future::pending().await,
+                },
+            };
+            if let Some(outcome) = std::future::poll_fn(|context| flight.poll(context)).await {
+                return outcome;
+            }
+        }
     }
 
     /// Whether work is under way.
@@ -179,7 +194,11 @@ impl<T: Clone + 'static> SingleFlight<T> {
     }
 
     fn begin(&self, work: impl Future<Output = T> + 'static) -> Rc<Flight<T>> {
-        let flight = Rc::new(Flight { outcome: RefCell::default(), waiters: RefCell::default() });
+        let flight = Rc::new(Flight {
+            outcome: RefCell::default(),
+            is_lost: Cell::default(),
+            waiters: RefCell::default(),
+        });
         self.0.replace(Some(Rc::clone(&flight)));
         let landing = Landing { place: Rc::clone(&self.0), flight: Rc::clone(&flight) };
         spawn(async move {
@@ -202,15 +221,18 @@ impl<T> Drop for Landing<T> {
         let is_this = |flight: &Rc<Flight<T>>| Rc::ptr_eq(flight, &self.flight);
         let landed = self.place.borrow_mut().take_if(|flight| is_this(flight));
         drop(landed);
+        self.flight.is_lost.set(self.flight.outcome.borrow().is_none());
         let waiters = self.flight.waiters.take();
         waiters.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<T: Clone> Flight<T> {
-    fn poll(&self, context: &Context<'_>) -> Poll<T> {
+    /// Its outcome; none when it is lost.
+    fn poll(&self, context: &Context<'_>) -> Poll<Option<T>> {
         match &*self.outcome.borrow() {
-            Some(outcome) => Poll::Ready(outcome.clone()),
+            Some(outcome) => Poll::Ready(Some(outcome.clone())),
+            None if self.is_lost.get() => Poll::Ready(None),
             None => {
                 self.waiters.borrow_mut().push(context.waker().clone());
                 Poll::Pending

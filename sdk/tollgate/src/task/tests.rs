@@ -127,3 +127,16 @@ fn work_that_is_dropped_makes_room_for_the_next() {
     pass(&host, 10);
     assert_eq!(*output.borrow(), Some(2));
 }
+
+/// The plugin that began it may go while another, which has the same by a `WorkerCell`, waits for it.
+#[test]
+fn who_waits_for_work_that_is_dropped_begins_it_anew() {
+    let host = TestHost::install();
+    let work = Work::default();
+    let _beginner = request(5, work.clone().wait());
+    let (_, output) = request(6, work.clone().wait());
+    executor::remove_root(ROOT);
+    executor::settle(ROOT);
+    pass(&host, 10);
+    assert_eq!((*output.borrow(), work.begun.get()), (Some(2), 2));
+}
