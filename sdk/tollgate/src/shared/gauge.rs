@@ -128,6 +128,16 @@ impl SharedGauge {
     }
 }
 
+/// What the background task holds. It may be dropped with the plugin that began it, while another one
+/// still uses the gauge.
+struct Beating(Rc<Inner>);
+
+impl Drop for Beating {
+    fn drop(&mut self) {
+        self.0.is_beating.set(false);
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.0.give_back();
@@ -181,12 +191,8 @@ impl Inner {
         if self.is_beating.replace(true) {
             return;
         }
-        let inner = Rc::clone(self);
-        task::spawn(async move {
-            while inner.confirm_later().await {}
-            inner.is_beating.set(false);
-        })
-        .detach();
+        let beating = Beating(Rc::clone(self));
+        task::spawn(async move { while beating.0.confirm_later().await {} }).detach();
     }
 
     /// Says whether it has to be done again. If the host fails it is not, but before the next place is

@@ -375,3 +375,22 @@ fn a_gauge_defined_twice_is_one() {
     let define = || crate::abi::define_metric(MetricKind::Gauge, "same").unwrap();
     assert_eq!(define(), define());
 }
+
+/// A gauge may be shared by several configurations, of which one goes.
+#[test]
+fn places_are_confirmed_on_when_the_plugin_that_began_it_is_gone() {
+    let host = TestHost::install();
+    let within = |root, run: &dyn Fn() -> Option<Reservation>| {
+        executor::within(Scope { root, context: root }, run)
+    };
+    let gauge = SharedGauge::new(Metrics::new("test"), "inside").unwrap();
+    let _first = within(1, &|| gauge.reserve(9).unwrap()).unwrap();
+    executor::settle(1);
+    executor::remove_root(1);
+    let _second = within(2, &|| gauge.reserve(9).unwrap()).unwrap();
+    executor::settle(2);
+    let before = host.last_cas.get();
+    host.advance(Duration::from_secs(1));
+    executor::tick(2);
+    assert!(host.last_cas.get() > before);
+}
