@@ -1,5 +1,6 @@
 //! Header maps as the host gives them: ordered pairs of bytes, in one buffer.
 
+use crate::abi::{HostError, Status};
 use std::fmt;
 
 /// An immutable, ordered list of headers.
@@ -96,6 +97,14 @@ impl HeaderMap {
         Self { buffer, count }
     }
 
+    /// The map, if no part of it would end a header's line, or the header: see [`is_one_line`].
+    pub(crate) fn checked(self, call: &'static str) -> Result<Self, HostError> {
+        match self.iter().all(|(name, value)| is_one_line(name) && is_one_line(value)) {
+            true => Ok(self),
+            false => Err(HostError::new(call, Status::BadArgument)),
+        }
+    }
+
     /// The map in the form that [`HeaderMap::from_buffer`] takes.
     #[must_use]
     pub fn as_buffer(&self) -> &[u8] {
@@ -185,6 +194,11 @@ fn read_u32(buffer: &[u8], at: usize) -> Option<u32> {
 
 fn length(part: &[u8]) -> u32 {
     u32::try_from(part.len()).unwrap_or(u32::MAX)
+}
+
+/// Whether a name or value may stand in a header (RFC 9110, 5.5). Envoy does not look.
+pub(crate) fn is_one_line(bytes: &[u8]) -> bool {
+    !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'))
 }
 
 #[cfg(test)]

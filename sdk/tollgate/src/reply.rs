@@ -42,7 +42,8 @@ impl LocalReply {
         }
     }
 
-    /// Adds a header; its name in lower case. Envoy itself adds `content-type: text/plain` to a body
+    /// Adds a header; its name in lower case. An answer in which a name or value has a line break or a
+    /// zero byte is not sent, and the stream is reset. Envoy itself adds `content-type: text/plain` to a body
     /// that has no type.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
@@ -99,7 +100,7 @@ impl LocalReply {
 
     pub(crate) fn send(&self) -> Result<()> {
         let pairs = self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
-        let headers = HeaderMap::from_pairs(pairs);
+        let headers = HeaderMap::from_pairs(pairs).checked("proxy_send_local_response")?;
         abi::send_local_response(&LocalResponse {
             status: self.status,
             details: &self.details,

@@ -62,7 +62,7 @@ pub struct GrpcCall {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrpcError {
-    /// The host did not make the call.
+    /// The host did not make the call, or its metadata have a line break or a zero byte.
     Refused(HostError),
     /// The call ended with a status other than `OK`. A cluster that is unknown, has no host that could
     /// be asked or cannot be reached is `UNAVAILABLE` (14), and a time that is over is
@@ -181,6 +181,7 @@ impl GrpcCall {
     async fn call(&self, message: &[u8]) -> Result<Vec<u8>, GrpcError> {
         let pairs = self.metadata.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let metadata = HeaderMap::from_pairs(pairs);
+        let metadata = metadata.checked("proxy_grpc_call").map_err(GrpcError::Refused)?;
         let target =
             GrpcService { envoy_grpc: Some(EnvoyGrpc { cluster_name: self.cluster.clone() }) };
         let call = abi::GrpcCall {

@@ -94,7 +94,8 @@ pub struct Answer {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// The host did not send the request: it does not know the cluster, or refuses the request.
+    /// The request was not sent: the host does not know the cluster, or refuses it, or a header (the
+    /// path is one) has a line break or a zero byte.
     Refused(HostError),
     /// The cluster has no host that could be asked, it could not be reached, or the connection broke
     /// before the answer was there.
@@ -227,6 +228,7 @@ impl HttpCall {
     async fn send_once(&self) -> Result<Answer, CallError> {
         let pairs = self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let headers = HeaderMap::from_pairs(pairs);
+        let headers = headers.checked("proxy_http_call").map_err(CallError::Refused)?;
         let call = abi::HttpCall {
             cluster: &self.cluster,
             headers: headers.as_buffer(),

@@ -198,3 +198,29 @@ fn a_grpc_call_that_nobody_waits_for_any_more_is_cancelled() {
     receive(&host, 1, b"");
     vm::on_grpc_close(ROOT, 1, 0);
 }
+
+/// A value may come from a token or a body, where it is no line of HTTP.
+#[test]
+fn a_call_with_a_line_break_in_a_header_is_refused() {
+    let host = host();
+    let (_, output) = request(async {
+        let user = "joe\r\nx-admin: 1";
+        let http = call().header("x-user", user).send().await.map(drop);
+        let path = HttpCall::get("users", "a", "/\r\nx-admin: 1").send().await.map(drop);
+        let grpc = GrpcCall::new("users", "s", "m").metadata("x-user", user);
+        (http, path, grpc.unary::<()>(&()).await)
+    });
+    let output = output.borrow_mut().take().unwrap();
+    let (
+        Err(CallError::Refused(http)),
+        Err(CallError::Refused(path)),
+        Err(GrpcError::Refused(grpc)),
+    ) = output
+    else {
+        panic!("{output:?}");
+    };
+    for error in [http, path, grpc] {
+        assert_eq!(error.status(), Status::BadArgument);
+    }
+    assert!(host.calls.borrow().is_empty());
+}

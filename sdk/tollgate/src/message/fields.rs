@@ -1,5 +1,5 @@
 use crate::abi::{self, HostError, MapKind, Result, Status};
-use crate::headers::HeaderMap;
+use crate::headers::{HeaderMap, is_one_line};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -121,8 +121,8 @@ impl Headers {
 
 /// Refuses what would end a header's line, or the header (RFC 9110, 5.5).
 fn checked(value: &[u8]) -> Result<&[u8]> {
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
-        return Err(HostError::new("proxy_replace_header_map_value", Status::BadArgument));
+    match is_one_line(value) {
+        true => Ok(value),
+        false => Err(HostError::new("proxy_replace_header_map_value", Status::BadArgument)),
     }
-    Ok(value)
 }

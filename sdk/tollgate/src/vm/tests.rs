@@ -670,3 +670,14 @@ fn a_wait_that_is_over_within_its_callback_is_none() {
     assert_eq!(request_body(&host, b"cd", true), (b"cd".to_vec(), CONTINUE));
     assert!(host.continued.borrow().is_empty());
 }
+
+/// A value may come from a token or a body, where it is no line of HTTP.
+#[test]
+fn a_reply_with_a_line_break_in_a_header_is_not_sent() {
+    let host = TestHost::install();
+    for value in ["a\r\nset-cookie: b", "a\nb", "a\0"] {
+        let error = LocalReply::new(403).header("x-reason", value).send().unwrap_err();
+        assert_eq!(error.status(), Status::BadArgument);
+    }
+    assert!(host.replies.borrow().is_empty());
+}
