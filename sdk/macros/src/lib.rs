@@ -48,6 +48,11 @@ impl Parse for Arguments {
 }
 
 fn expand(arguments: &Arguments, mut item: ItemImpl) -> TokenStream {
+    if let Some(call) = item.items.iter().find(|item| matches!(item, ImplItem::Macro(_))) {
+        // A phase that it expands to would never be called.
+        let error = "the phases of a filter must be written out: what a macro makes is not seen";
+        return syn::Error::new_spanned(call, error).to_compile_error();
+    }
     let missing = defaults(&item);
     item.items.extend(missing);
     let entry = entry_point(arguments, &item);
@@ -115,5 +120,18 @@ fn entry_point(arguments: &Arguments, item: &ItemImpl) -> TokenStream {
     quote! {
         #feature
         ::tollgate::export!(#filter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else its phases count as not handled: a filter that protects something would let all pass.
+    #[test]
+    fn a_macro_in_the_place_of_a_phase_is_refused() {
+        let item = syn::parse_quote! { impl HttpFilter for A { phases!(); } };
+        let expanded = expand(&Arguments { feature: None }, item).to_string();
+        assert!(expanded.contains("compile_error"), "{expanded}");
     }
 }
