@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{ImplItem, ItemImpl};
+use syn::{Attribute, ImplItem, ItemImpl};
 
 /// Macros that await nothing of themselves; what is in their parentheses is looked at.
 const HARMLESS: [&str; 21] = [
@@ -29,6 +29,10 @@ const HARMLESS: [&str; 21] = [
     "writeln",
 ];
 
+/// Attributes that leave a method as it is written.
+const INERT: [&str; 10] =
+    ["allow", "cfg", "cold", "deny", "doc", "expect", "inline", "must_use", "rustfmt", "warn"];
+
 /// What may stand before a negation.
 const KEYWORDS: [&str; 7] = ["break", "else", "if", "in", "match", "return", "while"];
 
@@ -39,9 +43,18 @@ pub(crate) fn may_wait(item: &ItemImpl, method: &str) -> bool {
         ImplItem::Fn(item) if item.sig.ident == method => Some(item),
         _ => None,
     });
-    // One that is not written as `async fn` may return any future.
-    found
-        .is_some_and(|found| found.sig.asyncness.is_none() || awaits(found.block.to_token_stream()))
+    found.is_some_and(|found| {
+        // One that is not written as `async fn` may return any future.
+        found.sig.asyncness.is_none()
+            || found.attrs.iter().any(may_rewrite)
+            || awaits(found.block.to_token_stream())
+    })
+}
+
+/// Whether an attribute may put an `await` into its method.
+fn may_rewrite(attribute: &Attribute) -> bool {
+    let name = attribute.path().segments.first().map(|segment| segment.ident.to_string());
+    !name.is_some_and(|name| INERT.contains(&&*name))
 }
 
 fn awaits(tokens: TokenStream) -> bool {
@@ -91,6 +104,21 @@ mod tests {
         {
             assert!(waits(body), "{body}");
         }
+    }
+
+    #[test]
+    fn an_attribute_that_may_rewrite_a_method_may_make_it_wait() {
+        let item: ItemImpl = syn::parse_quote! {
+            impl HttpFilter for A {
+                /// Documented.
+                #[allow(dead_code)]
+                async fn request() {}
+                #[limited(5)]
+                async fn response() {}
+            }
+        };
+        assert!(!may_wait(&item, "request"));
+        assert!(may_wait(&item, "response"));
     }
 
     #[test]
