@@ -125,11 +125,11 @@ impl<L: Filters> Chain<L> {
                 let Some(future) = slot else { continue };
                 match future.as_mut().poll(context) {
                     Poll::Pending => waiting = true,
-                    Poll::Ready(Flow::Continue) => {
+                    Poll::Ready(flow) if body.is_ended_by(&flow) => return Poll::Ready(flow),
+                    Poll::Ready(_) => {
                         *slot = None;
                         direction.finish_stage(*stage);
                     }
-                    Poll::Ready(flow) => return Poll::Ready(flow),
                 }
             }
             if waiting { Poll::Pending } else { Poll::Ready(Flow::Continue) }
@@ -177,7 +177,7 @@ impl<L: Filters> HttpFilter for Chain<L> {
         let states = request.state().of(self.members.len());
         for (member, state) in self.members.iter().zip(states) {
             let flow = member.request(&mut request.part(|_| state)).await;
-            if flow != Flow::Continue {
+            if request.is_ended_by(&flow) {
                 return Ok(flow);
             }
         }
@@ -191,7 +191,7 @@ impl<L: Filters> HttpFilter for Chain<L> {
     async fn request_trailers(&self, trailers: &mut Trailers<'_, Self::State>) -> Result<Flow> {
         for (member, state) in self.members(StreamKind::Request, trailers.state()) {
             let flow = member.trailers(StreamKind::Request, trailers.part(|_| state)).await;
-            if flow != Flow::Continue {
+            if trailers.is_ended_by(&flow) {
                 return Ok(flow);
             }
         }
@@ -202,7 +202,7 @@ impl<L: Filters> HttpFilter for Chain<L> {
         let states = response.state().of(self.members.len());
         for (member, state) in self.members.iter().zip(states).rev() {
             let flow = member.response(&mut response.part(|_| state)).await;
-            if flow != Flow::Continue {
+            if response.is_ended_by(&flow) {
                 return Ok(flow);
             }
         }
@@ -216,7 +216,7 @@ impl<L: Filters> HttpFilter for Chain<L> {
     async fn response_trailers(&self, trailers: &mut Trailers<'_, Self::State>) -> Result<Flow> {
         for (member, state) in self.members(StreamKind::Response, trailers.state()) {
             let flow = member.trailers(StreamKind::Response, trailers.part(|_| state)).await;
-            if flow != Flow::Continue {
+            if trailers.is_ended_by(&flow) {
                 return Ok(flow);
             }
         }

@@ -114,7 +114,7 @@ impl<F: HttpFilter> Stream<F> {
     }
 
     fn memory(&self) -> Memory<'_, F::State> {
-        Memory { state: &self.state, extensions: &self.extensions }
+        Memory { state: &self.state, extensions: &self.extensions, replied: &self.replied }
     }
 
     async fn request_phase(&self, end_of_stream: bool) -> Result<Flow> {

@@ -48,7 +48,7 @@ impl Tracer {
     async fn act(&self) -> Result<Flow> {
         match self.config.does.as_str() {
             "sleep" => sleep(Duration::from_millis(20)).await,
-            "deny" => return Ok(Flow::Reply(LocalReply::new(403))),
+            "deny" | "deny twice" => return Ok(Flow::Reply(LocalReply::new(403))),
             "reset" => return Ok(Flow::Reset),
             "fail" => return Err(HostError::new("test", Status::InternalFailure)),
             _ => {}
@@ -97,7 +97,10 @@ impl HttpFilter for Tracer {
             self.config.name,
             if known { "seen" } else { "new" }
         ));
-        Ok(Flow::Continue)
+        match self.config.does.as_str() {
+            "deny twice" => Ok(Flow::Reply(LocalReply::new(500))),
+            _ => Ok(Flow::Continue),
+        }
     }
 
     fn end(&self, _end: &End<'_, TracerState>) {
@@ -330,4 +333,15 @@ fn a_wrong_list_is_refused_with_the_place_of_the_mistake() {
         assert_eq!(log.len(), 1, "{log:?}");
         assert!(log[0].contains(expected), "expected {expected}\n     got {}", log[0]);
     }
+}
+
+/// The host would ignore it, and send the first one.
+#[test]
+fn a_second_answer_of_a_member_does_not_hide_the_first_from_the_others() {
+    let _host = start(&[("a", "pass"), ("b", "deny twice")]);
+    vm::on_context_create(STREAM, ROOT);
+    assert_ne!(vm::on_request_headers(STREAM, true), CONTINUE);
+    take_log();
+    assert_eq!(vm::on_response_headers(STREAM, true), CONTINUE);
+    assert_eq!(take_log(), ["b response, request seen", "a response, request seen"]);
 }

@@ -1,5 +1,6 @@
 use super::{Extensions, Memory};
 use crate::abi::Result;
+use crate::filter::Flow;
 use crate::properties::Properties;
 use crate::stream::Direction;
 use std::fmt;
@@ -126,6 +127,11 @@ impl<'a, S> Body<'a, S> {
             true => Collected::Whole(Chunk { direction: self.direction, stage: self.stage }),
             false => Collected::TooLarge,
         }
+    }
+
+    /// Whether what a part of the filter decided ends the way of all.
+    pub(crate) fn is_ended_by(&self, flow: &Flow) -> bool {
+        self.memory.is_ended_by(flow)
     }
 
     /// The same body, as a part of the filter sees it.

@@ -1,5 +1,6 @@
 use super::{Extensions, Headers, Memory};
 use crate::abi::{self, MapKind, Result};
+use crate::filter::Flow;
 use crate::headers::HeaderMap;
 use crate::properties::Properties;
 
@@ -139,6 +140,11 @@ impl<'a, S> Request<'a, S> {
     #[must_use]
     pub fn properties(&self) -> Properties {
         Properties
+    }
+
+    /// Whether what a part of the filter decided ends the way of all.
+    pub(crate) fn is_ended_by(&self, flow: &Flow) -> bool {
+        self.memory.is_ended_by(flow)
     }
 
     /// The same request, as a part of the filter sees it.
