@@ -1,6 +1,7 @@
 use super::action::*;
 use super::*;
 use crate::abi::{HostError, MapKind, Status};
+use crate::headers::HeaderMap;
 use crate::message::Headers;
 use crate::prelude::*;
 use crate::testing::TestHost;
@@ -680,4 +681,15 @@ fn a_reply_with_a_line_break_in_a_header_is_not_sent() {
         assert_eq!(error.status(), Status::BadArgument);
     }
     assert!(host.replies.borrow().is_empty());
+}
+
+/// A name may come from a claim.
+#[test]
+fn a_header_name_with_a_line_break_is_refused() {
+    let host = TestHost::install();
+    let mut headers = Headers::new(MapKind::RequestHeaders);
+    assert!(headers.set("a: b\r\nc", "d").is_err());
+    assert!(headers.append("a: b\r\nc", "d").is_err());
+    assert!(headers.replace_all(HeaderMap::from_pairs([("a\n", "d")])).is_err());
+    assert!(host.headers.borrow().is_empty());
 }
