@@ -615,7 +615,7 @@ impl HttpFilter for Asking {
     }
 }
 
-/// Else the call is cancelled on nobody's behalf, and what follows reads another context.
+/// Else it is asked of the stream, and not of the plugin that made the call.
 #[test]
 fn a_call_that_is_dropped_with_its_stream_is_cancelled_on_its_behalf() {
     let host = start_configured::<Asking>();
