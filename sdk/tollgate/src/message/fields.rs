@@ -18,7 +18,7 @@ use std::cell::OnceCell;
 /// }
 /// ```
 ///
-/// Names are in lower case. Values are bytes, and one with a line break is refused.
+/// Names are in lower case. Values are bytes, and what has a line break is refused.
 #[derive(Debug)]
 pub struct Headers {
     kind: MapKind,
@@ -62,9 +62,9 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// When the value has a line break or a zero byte, or the host refuses the change.
+    /// When the name or value has a line break or a zero byte, or the host refuses the change.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
-        let value = checked(value.as_ref())?;
+        let value = checked(name, value.as_ref())?;
         self.map.take();
         abi::replace_header(self.kind, name, value)
     }
@@ -73,9 +73,9 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// When the value has a line break or a zero byte, or the host refuses the change.
+    /// When the name or value has a line break or a zero byte, or the host refuses the change.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<()> {
-        let value = checked(value.as_ref())?;
+        let value = checked(name, value.as_ref())?;
         self.map.take();
         abi::add_header(self.kind, name, value)
     }
@@ -109,19 +109,17 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// When a value has a line break or a zero byte, or the host refuses the change.
+    /// When a name or value has a line break or a zero byte, or the host refuses the change.
     pub fn replace_all(&mut self, headers: HeaderMap) -> Result<()> {
-        for (_, value) in &headers {
-            checked(value)?;
-        }
+        let headers = headers.checked("proxy_set_header_map_pairs")?;
         self.map.take();
         abi::set_header_map(self.kind, headers.as_buffer())
     }
 }
 
 /// Refuses what would end a header's line, or the header (RFC 9110, 5.5).
-fn checked(value: &[u8]) -> Result<&[u8]> {
-    match is_one_line(value) {
+fn checked<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8]> {
+    match is_one_line(name.as_bytes()) && is_one_line(value) {
         true => Ok(value),
         false => Err(HostError::new("proxy_replace_header_map_value", Status::BadArgument)),
     }

@@ -1,6 +1,7 @@
 use super::action::*;
 use super::*;
 use crate::abi::{HostError, MapKind, Status};
+use crate::headers::HeaderMap;
 use crate::message::Headers;
 use crate::prelude::*;
 use crate::testing::TestHost;
@@ -695,7 +696,7 @@ impl HttpFilter for Asking {
     }
 }
 
-/// Else the call is cancelled on nobody's behalf, and what follows reads another context.
+/// Else it is asked of the stream, and not of the plugin that made the call.
 #[test]
 fn a_call_that_is_dropped_with_its_stream_is_cancelled_on_its_behalf() {
     let host = start_configured::<Asking>();
@@ -796,4 +797,15 @@ fn a_filter_without_fields_needs_not_be_told_of_its_streams() {
         assert_eq!(on_request_headers(stream, true), CONTINUE);
     }
     assert_eq!(header(&host, "x-constant").as_deref(), Some("1"));
+}
+
+/// A name may come from a claim.
+#[test]
+fn a_header_name_with_a_line_break_is_refused() {
+    let host = TestHost::install();
+    let mut headers = Headers::new(MapKind::RequestHeaders);
+    assert!(headers.set("a: b\r\nc", "d").is_err());
+    assert!(headers.append("a: b\r\nc", "d").is_err());
+    assert!(headers.replace_all(HeaderMap::from_pairs([("a\n", "d")])).is_err());
+    assert!(host.headers.borrow().is_empty());
 }
