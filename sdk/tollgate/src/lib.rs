@@ -231,6 +231,7 @@ pub mod properties;
 mod protobuf;
 pub mod random;
 mod reply;
+mod root_map;
 mod setup;
 pub mod shared;
 pub mod status;

@@ -53,6 +53,7 @@ use crate::executor::{self, Scope};
 use crate::filter::{FailurePolicy, HttpFilter};
 use crate::id_map::IdMap;
 use crate::metrics;
+use crate::root_map::RootMap;
 use crate::setup::Setup;
 use crate::stream::{Plugin, Stream, Verdict};
 use std::cell::{Cell, RefCell};
@@ -183,7 +184,7 @@ trait Callbacks {
 /// the host runs.
 struct Vm<F: HttpFilter> {
     /// By root context; none before a plugin is configured.
-    plugins: RefCell<IdMap<u32, Option<Rc<Plugin<F>>>>>,
+    plugins: RefCell<RootMap<Option<Rc<Plugin<F>>>>>,
     /// What is there of streams: all, if the filter comes back to them, else those that wait.
     streams: RefCell<IdMap<u32, Rc<Stream<F>>>>,
     /// The stream that was created last. Envoy sends its request's headers at once
@@ -219,13 +220,13 @@ impl<F: HttpFilter> Vm<F> {
     }
 
     fn any_plugin(&self) -> Option<u32> {
-        self.plugins.borrow().iter().find(|(_, plugin)| plugin.is_some()).map(|(root, _)| *root)
+        self.plugins.borrow().iter().find(|(_, plugin)| plugin.is_some()).map(|(root, _)| root)
     }
 
     /// Forgets plugins that the host has deleted without saying so: a build may have removed the
     /// callback for it.
     fn sweep(&self, present: u32) {
-        let roots: Vec<_> = self.plugins.borrow().keys().copied().collect();
+        let roots: Vec<_> = self.plugins.borrow().iter().map(|(root, _)| root).collect();
         for root in roots {
             if abi::set_effective_context(root).is_err() {
                 self.delete_plugin(root);
@@ -235,7 +236,7 @@ impl<F: HttpFilter> Vm<F> {
     }
 
     fn delete_plugin(&self, root: u32) {
-        let plugin = self.plugins.borrow_mut().remove(&root);
+        let plugin = self.plugins.borrow_mut().remove(root);
         if plugin.is_some() {
             executor::remove_root(root);
         }
@@ -246,7 +247,7 @@ impl<F: HttpFilter> Vm<F> {
     }
 
     fn plugin(&self, root: u32) -> Option<Rc<Plugin<F>>> {
-        self.plugins.borrow().get(&root)?.as_ref().map(Rc::clone)
+        self.plugins.borrow().get(root)?.as_ref().map(Rc::clone)
     }
 
     fn configure(&self, root: u32) -> Result<(), ConfigError> {
@@ -274,7 +275,7 @@ fn without_filter(policy: FailurePolicy, kind: StreamKind) -> u32 {
 impl<F: HttpFilter> Callbacks for Vm<F> {
     fn on_context_create(&self, context: u32, parent: u32) {
         if parent == 0 {
-            self.plugins.borrow_mut().entry(context).or_default();
+            self.plugins.borrow_mut().get_or_default(context);
             return;
         }
         let scope = Scope { root: parent, context };

@@ -1,19 +1,18 @@
 //! Every sleep of a plugin, over the one tick that the host gives it.
 
 use super::{EXECUTOR, current};
-use crate::id_map::IdMap;
+use crate::root_map::RootMap;
 use crate::time::Instant;
 use futures_lite::future;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::BuildHasherDefault;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// The sleeps of each plugin (a root context has one tick).
-pub(super) struct Timers(RefCell<IdMap<u32, Queue>>);
+pub(super) struct Timers(RefCell<RootMap<Queue>>);
 
 #[derive(Default)]
 struct Queue {
@@ -35,14 +34,14 @@ enum Tick {
 
 impl Timers {
     pub(super) const fn new() -> Self {
-        Self(RefCell::new(IdMap::with_hasher(BuildHasherDefault::new())))
+        Self(RefCell::new(RootMap::new()))
     }
 
     pub(super) fn wake_due(&self, root: u32) {
         let Ok(now) = Instant::now() else { return };
         let due = {
             let mut queues = self.0.borrow_mut();
-            let Some(queue) = queues.get_mut(&root) else { return };
+            let Some(queue) = queues.get_mut(root) else { return };
             if let Tick::Every { period, .. } = queue.tick {
                 queue.tick = Tick::Came { period };
             }
@@ -56,26 +55,26 @@ impl Timers {
     pub(super) fn next_period(&self, root: u32, has_ready: bool) -> Option<u32> {
         let mut queues = self.0.borrow_mut();
         if has_ready {
-            queues.entry(root).or_default().tick_for(Instant::now().ok())
+            queues.get_or_default(root)?.tick_for(Instant::now().ok())
         } else {
-            queues.get_mut(&root)?.tick_for_next()
+            queues.get_mut(root)?.tick_for_next()
         }
     }
 
     pub(super) fn tick_failed(&self, root: u32) {
-        if let Some(queue) = self.0.borrow_mut().get_mut(&root) {
+        if let Some(queue) = self.0.borrow_mut().get_mut(root) {
             queue.tick = Tick::Off;
         }
     }
 
     pub(super) fn remove_root(&self, root: u32) {
-        let queue = self.0.borrow_mut().remove(&root);
+        let queue = self.0.borrow_mut().remove(root);
         drop(queue);
     }
 
     #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
-        self.0.borrow().values().all(|queue| queue.sleeps.is_empty())
+        self.0.borrow().iter().all(|(_, queue)| queue.sleeps.is_empty())
     }
 }
 
@@ -154,7 +153,7 @@ impl Sleep {
         // Fails only while a native thread ends and drops the executor itself.
         let waker = EXECUTOR.try_with(|executor| {
             let mut queues = executor.timers.0.borrow_mut();
-            queues.get_mut(&self.root).and_then(|queue| queue.sleeps.remove(&(deadline, id)))
+            queues.get_mut(self.root).and_then(|queue| queue.sleeps.remove(&(deadline, id)))
         });
         drop(waker);
     }
@@ -162,7 +161,7 @@ impl Sleep {
     fn set_timer(&mut self, deadline: Instant, waker: &Waker) {
         let replaced = EXECUTOR.with(|executor| {
             let mut queues = executor.timers.0.borrow_mut();
-            let queue = queues.entry(self.root).or_default();
+            let queue = queues.get_or_default(self.root)?;
             let id = *self.timer.get_or_insert_with(|| {
                 queue.last_id = queue.last_id.wrapping_add(1);
                 queue.last_id
