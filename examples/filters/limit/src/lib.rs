@@ -58,7 +58,7 @@ impl HttpFilter for Limit {
             // A count for each configuration, since each has a limit of its own.
             in_flight: setup
                 .metrics()
-                .tagged("plugin", &setup.plugin_name())
+                .tagged("plugin", setup.plugin_name())
                 .shared_gauge("in_flight")?,
             rejected: setup.counter("rejected")?,
         })
