@@ -202,10 +202,8 @@ impl Metrics {
     pub fn require_gauges(&self) -> Result<(), MetricError> {
         let name = format!("{LEASES}.{}.check", self.filter);
         let gauge = define_internal(name.clone())?;
-        gauge.add(1)?;
-        let value = gauge.value()?;
-        gauge.add(-1)?;
-        if value == 0 { Err(MetricError::Excluded { name }) } else { Ok(()) }
+        gauge.set(1)?;
+        if gauge.value()? == 0 { Err(MetricError::Excluded { name }) } else { Ok(()) }
     }
 
     /// The gauge in which a VM notes what it has added to another.

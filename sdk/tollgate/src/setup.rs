@@ -28,10 +28,10 @@ use crate::shared::SharedGauge;
 ///     type Config = Config;
 ///
 ///     fn configure(_: Config, setup: &mut Setup) -> Result<Self, ConfigError> {
-///         let plugin = setup.plugin_name();
+///         let of_plugin = setup.metrics().tagged("plugin", setup.plugin_name());
 ///         Ok(Self {
 ///             passed: setup.counter("passed")?, // tollgate.<filter>.passed
-///             in_flight: setup.shared_gauge(&format!("{plugin}.in_flight"))?, // for each configuration
+///             in_flight: of_plugin.shared_gauge("in_flight")?, // for each configuration
 ///             random: setup.random(),
 ///             metrics: setup.metrics(), // for metrics that are defined later
 ///         })

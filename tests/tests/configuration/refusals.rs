@@ -134,7 +134,7 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "circuit-breaker",
             "/key",
             Some(json!("clusters")),
-            "`key`: found \"clusters\", allowed: `cluster`",
+            "`key`: found \"clusters\", allowed: `cluster`, `header`; did you mean `cluster`?",
         ),
         // Wrong types.
         (

@@ -247,7 +247,8 @@ fn run(victim: &mut Victim, seed: u64, steps: &[Step]) -> Result<()> {
     // It may have accepted a configuration that was none, and believed what it was told about metrics,
     // which it finds out once.
     let configured = victim.vm.on_configure(ROOT, 10)? || victim.vm.on_configure(ROOT, 10)?;
-    ensure!(configured, "the configuration is refused");
+    let log = victim.vm.host().log_lines().last();
+    ensure!(configured, "the configuration is refused: {log:?}");
     let stream = victim.new_stream();
     let outcome = victim.case.request(&mut victim.vm, stream)?;
     ensure!(victim.case.is_served(&outcome), "{outcome:?}");

@@ -7,10 +7,15 @@ use std::rc::Rc;
 /// The key of what all further keys share.
 const OVERFLOW: &[u8] = b"_overflow";
 
+/// The longest key that gets a value of its own, in bytes: a client may send longer ones, and each would
+/// cost memory in this VM and in Envoy.
+const MAX_KEY: usize = 1024;
+
 /// A value for each key, with metrics of its own: made when its key first turns up, and bounded, since
 /// neither Envoy nor a module ever gives back what a metric takes.
 ///
-/// Each worker has at most so many keys of its own as it was made for; all further ones share one more
+/// Each worker has at most so many keys of its own as it was made for; all further ones, and those longer
+/// than 1,024 bytes, share one more
 /// value, with the key `_overflow`, and the counter `keys_overflowed` counts how often that happens.
 ///
 /// ```
@@ -76,7 +81,7 @@ impl<T> Keyed<T> {
         if let Some(value) = self.get(key) {
             return Ok(value);
         }
-        let is_new = self.values.borrow().len() < self.max_keys;
+        let is_new = key.len() <= MAX_KEY && self.values.borrow().len() < self.max_keys;
         if !is_new {
             self.overflowed.increment();
             if let Some(value) = self.get(OVERFLOW) {
