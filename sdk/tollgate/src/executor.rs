@@ -137,15 +137,19 @@ where
     First: Future,
     Rest: Future<Output = ()> + 'static,
 {
-    let rest = within(scope, || {
-        let polled = std::pin::pin!(first).poll(&mut Context::from_waker(Waker::noop()));
-        match polled {
-            Poll::Ready(output) => then(output),
-            // Only a macro that was wrong about it gets here.
-            Poll::Pending => None,
-        }
-    });
-    start_rest(scope, rest)
+    // Only a macro that was wrong about it gets nothing.
+    let output = poll_at_once(scope, first);
+    start_rest(scope, output.and_then(|output| within(scope, || then(output))))
+}
+
+/// The output of a future that never waits; nothing of one that does.
+#[inline]
+pub(crate) fn poll_at_once<F: Future>(scope: Scope, future: F) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    match within(scope, || std::pin::pin!(future).poll(&mut context)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }
 
 /// Polls for the first time what follows a future.

@@ -68,12 +68,22 @@ impl HeaderMap {
         }
         let count = read_u32(&buffer, 0).ok_or(MalformedHeaders)?;
         let map = Self { buffer, count };
-        let mut pairs = map.iter();
-        if pairs.by_ref().count() as u64 == u64::from(count) {
-            Ok(map)
-        } else {
-            Err(MalformedHeaders)
-        }
+        if map.is_whole() { Ok(map) } else { Err(MalformedHeaders) }
+    }
+
+    /// Whether every length lies inside the buffer. The zero that closes the last value may be missing.
+    fn is_whole(&self) -> bool {
+        let table = (self.count as usize).saturating_mul(8);
+        let Some(lengths) = self.buffer.get(4..).and_then(|rest| rest.get(..table)) else {
+            return false;
+        };
+        let with_zero = |length: &[u8]| {
+            let length = length.try_into().map_or(u32::MAX, u32::from_le_bytes);
+            u64::from(length).saturating_add(1)
+        };
+        let bytes = lengths.chunks_exact(4).map(with_zero).fold(0, u64::saturating_add);
+        let all = bytes.saturating_add(table as u64).saturating_add(4);
+        all <= (self.buffer.len() as u64).saturating_add(1)
     }
 
     /// Builds a map from pairs, in order; for tests and for synthetic requests.

@@ -6,7 +6,7 @@
 mod direction;
 mod pipe;
 
-use crate::abi::{self, MapKind, Result, StreamKind};
+use crate::abi::{self, HostError, MapKind, Result, Status, StreamKind};
 use crate::config::{self, ConfigError};
 use crate::executor::{self, Scope};
 use crate::filter::{FailurePolicy, Flow, HttpFilter};
@@ -86,6 +86,16 @@ impl<F: HttpFilter> Stream<F> {
             goes_on.then_some(async move { then.request_rest().await })
         });
         self.settle(&self.request)
+    }
+
+    /// The headers of a request, for a filter that decides at once and keeps nothing.
+    pub(crate) fn request_at_once(&self, end_of_stream: bool) -> Verdict {
+        let decided = executor::poll_at_once(self.scope, self.request_phase(end_of_stream));
+        // Only a macro that was wrong about it waits: then the filter has failed.
+        let waits = HostError::new("a phase without await", Status::InternalFailure);
+        let flow = self.act(&self.request, decided.unwrap_or(Err(waits)));
+        executor::settle(self.scope.root);
+        if flow.is_break() { Verdict::Stop } else { Verdict::Release }
     }
 
     #[inline]

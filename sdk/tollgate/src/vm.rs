@@ -208,15 +208,27 @@ impl<F: HttpFilter> Vm<F> {
 
     /// The stream of a request whose headers have come.
     fn beginning(&self, context: u32) -> Option<Rc<Stream<F>>> {
-        if !F::TELLS_PLUGINS_APART {
-            let root = self.any_plugin()?;
-            return self.new_stream(Scope { root, context });
-        }
         let created = self.created.get();
         if F::KEEPS_STREAMS || created.context != context {
             return self.stream(context);
         }
         self.new_stream(created)
+    }
+
+    /// The headers of a request, for a filter that decides at once and keeps nothing: its stream needs no
+    /// place of its own.
+    fn request_at_once(&self, context: u32, end_of_stream: bool) -> u32 {
+        let created = self.created.get();
+        let scope = match F::TELLS_PLUGINS_APART {
+            true => Some(created).filter(|created| created.context == context),
+            false => self.any_plugin().map(|root| Scope { root, context }),
+        };
+        let plugin = scope.and_then(|scope| Some((scope, self.plugin(scope.root)?)));
+        let Some((scope, plugin)) = plugin else {
+            return without_filter(F::ON_FAILURE, StreamKind::Request);
+        };
+        executor::refresh();
+        headers_action(Stream::new(scope, plugin).request_at_once(end_of_stream))
     }
 
     fn any_plugin(&self) -> Option<u32> {
@@ -300,6 +312,9 @@ impl<F: HttpFilter> Callbacks for Vm<F> {
     }
 
     fn on_request_headers(&self, context: u32, end_of_stream: bool) -> u32 {
+        if !F::KEEPS_STREAMS && !F::REQUEST_WAITS {
+            return self.request_at_once(context, end_of_stream);
+        }
         let Some(stream) = self.beginning(context) else {
             return without_filter(F::ON_FAILURE, StreamKind::Request);
         };
