@@ -77,11 +77,8 @@ impl HeaderMap {
         let Some(lengths) = self.buffer.get(4..).and_then(|rest| rest.get(..table)) else {
             return false;
         };
-        let with_zero = |length: &[u8]| {
-            let length = length.try_into().map_or(u32::MAX, u32::from_le_bytes);
-            u64::from(length).saturating_add(1)
-        };
-        let bytes = lengths.chunks_exact(4).map(with_zero).fold(0, u64::saturating_add);
+        let with_zero = |length: &[u8; 4]| u64::from(u32::from_le_bytes(*length)).saturating_add(1);
+        let bytes = lengths.as_chunks().0.iter().map(with_zero).fold(0, u64::saturating_add);
         let all = bytes.saturating_add(table as u64).saturating_add(4);
         all <= (self.buffer.len() as u64).saturating_add(1)
     }
@@ -147,8 +144,10 @@ impl HeaderMap {
     /// All pairs, in order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        let table = (self.count as usize).saturating_mul(8).saturating_add(4);
-        Iter { buffer: &self.buffer, length_at: 4, bytes_at: table, left: self.count }
+        let table = (self.count as usize).saturating_mul(8);
+        let behind_count = self.buffer.get(4..).unwrap_or_default();
+        let (lengths, bytes) = behind_count.split_at_checked(table).unwrap_or_default();
+        Iter { lengths, bytes }
     }
 }
 
@@ -171,19 +170,18 @@ impl fmt::Debug for HeaderMap {
 /// The pairs of a [`HeaderMap`], in order: [`HeaderMap::iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
-    buffer: &'a [u8],
-    length_at: usize,
-    bytes_at: usize,
-    left: u32,
+    /// The lengths of the names and values that are left.
+    lengths: &'a [u8],
+    /// Those names and values, each closed by a zero.
+    bytes: &'a [u8],
 }
 
 impl<'a> Iter<'a> {
+    #[inline]
     fn part(&mut self) -> Option<&'a [u8]> {
-        let length = read_u32(self.buffer, self.length_at)? as usize;
-        let end = self.bytes_at.checked_add(length)?;
-        let part = self.buffer.get(self.bytes_at..end)?;
-        self.length_at = self.length_at.checked_add(4)?;
-        self.bytes_at = end.checked_add(1)?;
+        let (length, lengths) = self.lengths.split_first_chunk()?;
+        let (part, rest) = self.bytes.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        (self.lengths, self.bytes) = (lengths, rest.get(1..).unwrap_or_default());
         Some(part)
     }
 }
@@ -191,8 +189,8 @@ impl<'a> Iter<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
         Some((self.part()?, self.part()?))
     }
 }
