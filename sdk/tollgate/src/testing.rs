@@ -33,6 +33,7 @@ pub(crate) struct TestHost {
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) refuse_header_maps: Cell<bool>,
     pub(crate) refuse_replies: Cell<bool>,
+    pub(crate) refuse_shared_data: Cell<bool>,
     pub(crate) metrics: RefCell<Vec<(String, u64)>>,
     pub(crate) shared_data: RefCell<HashMap<String, (Vec<u8>, u32)>>,
     pub(crate) last_cas: Cell<u32>,
@@ -173,6 +174,9 @@ impl Host for TestHost {
     }
 
     fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<()> {
+        if self.refuse_shared_data.get() {
+            return Err(HostError::new("proxy_set_shared_data", Status::InternalFailure));
+        }
         let mut data = self.shared_data.borrow_mut();
         if let Some((_, current)) = data.get(key)
             && cas != 0

@@ -249,6 +249,20 @@ fn a_count_that_is_wrong_for_whatever_reason_is_right_again_at_the_next_beat() {
 }
 
 #[test]
+fn a_confirmation_that_fails_once_is_made_again_so_that_held_places_stay_counted() {
+    let host = TestHost::install();
+    let (holding, other) = (TestVm::start(1), TestVm::start(2));
+    let (held, _one) = (holding.take(3), other.take(1));
+    host.refuse_shared_data.set(true);
+    pass(&host, 2, &[&holding]);
+    host.refuse_shared_data.set(false);
+    pass(&host, 20, &[&holding, &other]);
+    assert_eq!(in_flight(&host), 4);
+    drop(held);
+    assert_eq!(in_flight(&host), 1);
+}
+
+#[test]
 fn vms_that_are_alive_are_left_alone_and_the_tick_goes_off_when_nobody_holds_a_place() {
     let host = TestHost::install();
     let vms = [TestVm::start(1), TestVm::start(2)];
