@@ -77,10 +77,12 @@ impl HeaderMap {
         let Some(lengths) = self.buffer.get(4..).and_then(|rest| rest.get(..table)) else {
             return false;
         };
-        let with_zero = |length: &[u8; 4]| u64::from(u32::from_le_bytes(*length)).saturating_add(1);
-        let bytes = lengths.as_chunks().0.iter().map(with_zero).fold(0, u64::saturating_add);
-        let all = bytes.saturating_add(table as u64).saturating_add(4);
-        all <= (self.buffer.len() as u64).saturating_add(1)
+        // 64 bits hold the sum of as many lengths of 32 bits as fit in a buffer.
+        let add = |sum: u64, length: &[u8; 4]| {
+            sum.wrapping_add(1).wrapping_add(u64::from(u32::from_le_bytes(*length)))
+        };
+        let bytes = lengths.as_chunks().0.iter().fold(4, add).wrapping_add(table as u64);
+        bytes <= (self.buffer.len() as u64).wrapping_add(1)
     }
 
     /// Builds a map from pairs, in order; for tests and for synthetic requests.

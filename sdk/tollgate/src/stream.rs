@@ -31,14 +31,12 @@ pub(crate) struct Plugin<F> {
     pub(crate) failures: Counter,
 }
 
-/// One request and its response.
-pub(crate) struct Stream<F: HttpFilter> {
+/// What there is of a stream before anything of it waits.
+pub(crate) struct Exchange<F: HttpFilter> {
     scope: Scope,
     plugin: Rc<Plugin<F>>,
     state: F::State,
     extensions: Extensions,
-    request: Direction,
-    response: Direction,
     /// Whether the filter has answered. Its answer comes by as a response too, and cannot be
     /// answered again: the host would ignore that, and the client wait for ever.
     replied: Cell<bool>,
@@ -46,46 +44,23 @@ pub(crate) struct Stream<F: HttpFilter> {
     was_reset: Cell<bool>,
 }
 
-impl<F: HttpFilter> Stream<F> {
+/// One request and its response.
+pub(crate) struct Stream<F: HttpFilter> {
+    exchange: Exchange<F>,
+    request: Direction,
+    response: Direction,
+}
+
+impl<F: HttpFilter> Exchange<F> {
     pub(crate) fn new(scope: Scope, plugin: Rc<Plugin<F>>) -> Self {
         Self {
             scope,
             plugin,
             state: F::State::default(),
             extensions: Extensions::default(),
-            request: Direction::new(StreamKind::Request),
-            response: Direction::new(StreamKind::Response),
             replied: Cell::new(false),
             was_reset: Cell::new(false),
         }
-    }
-
-    pub(crate) fn scope(&self) -> Scope {
-        self.scope
-    }
-
-    /// Whether the filter waits, with the request's headers in its hands or behind them.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.request.is_waiting()
-    }
-
-    pub(crate) fn direction(&self, kind: StreamKind) -> &Direction {
-        match kind {
-            StreamKind::Request => &self.request,
-            StreamKind::Response => &self.response,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn request_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
-        let (stream, then) = (Rc::clone(self), Rc::clone(self));
-        let phase = async move { stream.request_phase(end_of_stream).await };
-        self.request.headers(self.scope, F::REQUEST_WAITS, phase, move |result| {
-            let more = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
-            let goes_on = then.headers_done(&then.request, result, more && !end_of_stream);
-            goes_on.then_some(async move { then.request_rest().await })
-        });
-        self.settle(&self.request)
     }
 
     /// The headers of a request, for a filter that decides at once and keeps nothing.
@@ -93,68 +68,9 @@ impl<F: HttpFilter> Stream<F> {
         let decided = executor::poll_at_once(self.scope, self.request_phase(end_of_stream));
         // Only a macro that was wrong about it waits: then the filter has failed.
         let waits = HostError::new("a phase without await", Status::InternalFailure);
-        let flow = self.act(&self.request, decided.unwrap_or(Err(waits)));
+        let flow = self.act(StreamKind::Request, decided.unwrap_or(Err(waits)));
         executor::settle(self.scope.root);
         if flow.is_break() { Verdict::Stop } else { Verdict::Release }
-    }
-
-    #[inline]
-    pub(crate) fn response_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
-        if self.response.is_stopped() {
-            // What the host sends in the place of a response that was answered must not be held.
-            return Verdict::Release;
-        }
-        // What is dropped may call the host, as the stream it belongs to.
-        executor::within(self.scope, || self.request.cancel_headers());
-        let (stream, then) = (Rc::clone(self), Rc::clone(self));
-        let phase = async move { stream.response_phase(end_of_stream).await };
-        self.response.headers(self.scope, F::RESPONSE_WAITS, phase, move |result| {
-            let more = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
-            let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
-            goes_on.then_some(async move { then.response_rest().await })
-        });
-        self.settle(&self.response)
-    }
-
-    /// A part of the body has come; the host holds `size` bytes of it.
-    pub(crate) fn body(self: &Rc<Self>, kind: StreamKind, size: usize, is_last: bool) -> Verdict {
-        let direction = self.direction(kind);
-        direction.body(size, is_last);
-        executor::settle(self.scope.root);
-        if direction.goes_on_later() {
-            let stream = Rc::clone(self);
-            direction.set_later(executor::spawn(self.scope, async move {
-                loop {
-                    executor::sleep(MOMENT).await;
-                    if stream.direction(kind).go_on_now() {
-                        return;
-                    }
-                }
-            }));
-        }
-        self.settle(direction)
-    }
-
-    /// The trailers have come.
-    pub(crate) fn trailers(&self, kind: StreamKind) -> Verdict {
-        let direction = self.direction(kind);
-        direction.trailers();
-        self.settle(direction)
-    }
-
-    /// Polls whatever the callback has woken, this stream's own future perhaps; and answers it.
-    fn settle(&self, direction: &Direction) -> Verdict {
-        executor::settle(self.scope.root);
-        direction.end_callback()
-    }
-
-    /// The stream is gone: whatever waits is dropped, and the filter told.
-    pub(crate) fn end(&self) {
-        self.request.cancel();
-        self.response.cancel();
-        if F::HANDLES_END {
-            self.plugin.filter.end(&End::new(self.memory(), self.was_reset.get()));
-        }
     }
 
     fn memory(&self) -> Memory<'_, F::State> {
@@ -179,86 +95,15 @@ impl<F: HttpFilter> Stream<F> {
         self.plugin.filter.response(&mut response).await
     }
 
-    /// Acts on what the headers' phase decided; says whether the filter goes on with this direction.
-    fn headers_done(&self, direction: &Direction, result: Result<Flow>, more: bool) -> bool {
-        if self.act(direction, result).is_break() {
-            return false;
-        }
-        if !more {
-            direction.finish();
-        }
-        more
-    }
-
-    async fn request_rest(&self) {
-        let (filter, direction) = (&self.plugin.filter, &self.request);
-        if F::HANDLES_REQUEST_BODY {
-            let mut body = self.body_begins(direction).await;
-            let result = filter.request_body(&mut body).await;
-            if self.body_ends(direction, result).is_break() {
-                return;
-            }
-        }
-        if F::HANDLES_REQUEST_TRAILERS && direction.until_trailers().await {
-            let mut headers = Headers::new(MapKind::RequestTrailers);
-            let mut trailers = Trailers::new(self.memory(), &mut headers);
-            let result = filter.request_trailers(&mut trailers).await;
-            if self.act(direction, result).is_break() {
-                return;
-            }
-        }
-        direction.finish();
-    }
-
-    async fn response_rest(&self) {
-        let (filter, direction) = (&self.plugin.filter, &self.response);
-        if F::HANDLES_RESPONSE_BODY {
-            let mut body = self.body_begins(direction).await;
-            let result = filter.response_body(&mut body).await;
-            if self.body_ends(direction, result).is_break() {
-                return;
-            }
-        }
-        if F::HANDLES_RESPONSE_TRAILERS && direction.until_trailers().await {
-            let mut headers = Headers::new(MapKind::ResponseTrailers);
-            let mut trailers = Trailers::new(self.memory(), &mut headers);
-            let result = filter.response_trailers(&mut trailers).await;
-            if self.act(direction, result).is_break() {
-                return;
-            }
-        }
-        direction.finish();
-    }
-
-    /// The headers go on; waits for what follows them.
-    async fn body_begins<'a>(&'a self, direction: &'a Direction) -> Body<'a, F::State> {
-        direction.pipe().open(self.plugin.filter.body_stages());
-        direction.release();
-        direction.until_body().await;
-        Body::new(self.memory(), direction, 0)
-    }
-
-    fn body_ends(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
-        self.act(direction, result)?;
-        direction.finish_body();
-        ControlFlow::Continue(())
-    }
-
     /// Does what a phase decided.
-    fn act(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
-        match self.plugin.flow(direction.kind(), result) {
+    fn act(&self, kind: StreamKind, result: Result<Flow>) -> ControlFlow<()> {
+        match self.plugin.flow(kind, result) {
             Flow::Continue => return ControlFlow::Continue(()),
             Flow::Reply(_) if self.replied.get() => return ControlFlow::Continue(()),
-            Flow::Reply(reply) => {
-                // Envoy resets the stream when the headers of a response are on their way.
-                self.was_reset.set(self.response.is_behind_headers());
-                self.reply(direction.kind(), &reply);
-            }
-            Flow::Reset => self.reset(direction.kind()),
+            Flow::Reply(reply) => self.reply(kind, &reply),
+            Flow::Reset => self.reset(kind),
         }
         executor::acted();
-        self.request.stop();
-        direction.stop();
         ControlFlow::Break(())
     }
 
@@ -275,6 +120,184 @@ impl<F: HttpFilter> Stream<F> {
     fn reset(&self, kind: StreamKind) {
         self.was_reset.set(true);
         let _ = abi::close_stream(kind);
+    }
+}
+
+impl<F: HttpFilter> Stream<F> {
+    pub(crate) fn new(scope: Scope, plugin: Rc<Plugin<F>>) -> Self {
+        Self {
+            exchange: Exchange::new(scope, plugin),
+            request: Direction::new(StreamKind::Request),
+            response: Direction::new(StreamKind::Response),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.exchange.scope
+    }
+
+    /// Whether the filter waits, with the request's headers in its hands or behind them.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.request.is_waiting()
+    }
+
+    pub(crate) fn direction(&self, kind: StreamKind) -> &Direction {
+        match kind {
+            StreamKind::Request => &self.request,
+            StreamKind::Response => &self.response,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn request_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
+        let (stream, then) = (Rc::clone(self), Rc::clone(self));
+        let phase = async move { stream.exchange.request_phase(end_of_stream).await };
+        self.request.headers(self.exchange.scope, F::REQUEST_WAITS, phase, move |result| {
+            let more = F::HANDLES_REQUEST_BODY || F::HANDLES_REQUEST_TRAILERS;
+            let goes_on = then.headers_done(&then.request, result, more && !end_of_stream);
+            goes_on.then_some(async move { then.request_rest().await })
+        });
+        self.settle(&self.request)
+    }
+
+    #[inline]
+    pub(crate) fn response_headers(self: &Rc<Self>, end_of_stream: bool) -> Verdict {
+        if self.response.is_stopped() {
+            // What the host sends in the place of a response that was answered must not be held.
+            return Verdict::Release;
+        }
+        // What is dropped may call the host, as the stream it belongs to.
+        executor::within(self.exchange.scope, || self.request.cancel_headers());
+        let (stream, then) = (Rc::clone(self), Rc::clone(self));
+        let phase = async move { stream.exchange.response_phase(end_of_stream).await };
+        self.response.headers(self.exchange.scope, F::RESPONSE_WAITS, phase, move |result| {
+            let more = F::HANDLES_RESPONSE_BODY || F::HANDLES_RESPONSE_TRAILERS;
+            let goes_on = then.headers_done(&then.response, result, more && !end_of_stream);
+            goes_on.then_some(async move { then.response_rest().await })
+        });
+        self.settle(&self.response)
+    }
+
+    /// A part of the body has come; the host holds `size` bytes of it.
+    pub(crate) fn body(self: &Rc<Self>, kind: StreamKind, size: usize, is_last: bool) -> Verdict {
+        let direction = self.direction(kind);
+        direction.body(size, is_last);
+        executor::settle(self.exchange.scope.root);
+        if direction.goes_on_later() {
+            let stream = Rc::clone(self);
+            direction.set_later(executor::spawn(self.exchange.scope, async move {
+                loop {
+                    executor::sleep(MOMENT).await;
+                    if stream.direction(kind).go_on_now() {
+                        return;
+                    }
+                }
+            }));
+        }
+        self.settle(direction)
+    }
+
+    /// The trailers have come.
+    pub(crate) fn trailers(&self, kind: StreamKind) -> Verdict {
+        let direction = self.direction(kind);
+        direction.trailers();
+        self.settle(direction)
+    }
+
+    /// Polls whatever the callback has woken, this stream's own future perhaps; and answers it.
+    fn settle(&self, direction: &Direction) -> Verdict {
+        executor::settle(self.exchange.scope.root);
+        direction.end_callback()
+    }
+
+    /// The stream is gone: whatever waits is dropped, and the filter told.
+    pub(crate) fn end(&self) {
+        self.request.cancel();
+        self.response.cancel();
+        if F::HANDLES_END {
+            self.exchange
+                .plugin
+                .filter
+                .end(&End::new(self.exchange.memory(), self.exchange.was_reset.get()));
+        }
+    }
+
+    /// Acts on what the headers' phase decided; says whether the filter goes on with this direction.
+    fn headers_done(&self, direction: &Direction, result: Result<Flow>, more: bool) -> bool {
+        if self.act(direction, result).is_break() {
+            return false;
+        }
+        if !more {
+            direction.finish();
+        }
+        more
+    }
+
+    async fn request_rest(&self) {
+        let (filter, direction) = (&self.exchange.plugin.filter, &self.request);
+        if F::HANDLES_REQUEST_BODY {
+            let mut body = self.body_begins(direction).await;
+            let result = filter.request_body(&mut body).await;
+            if self.body_ends(direction, result).is_break() {
+                return;
+            }
+        }
+        if F::HANDLES_REQUEST_TRAILERS && direction.until_trailers().await {
+            let mut headers = Headers::new(MapKind::RequestTrailers);
+            let mut trailers = Trailers::new(self.exchange.memory(), &mut headers);
+            let result = filter.request_trailers(&mut trailers).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        direction.finish();
+    }
+
+    async fn response_rest(&self) {
+        let (filter, direction) = (&self.exchange.plugin.filter, &self.response);
+        if F::HANDLES_RESPONSE_BODY {
+            let mut body = self.body_begins(direction).await;
+            let result = filter.response_body(&mut body).await;
+            if self.body_ends(direction, result).is_break() {
+                return;
+            }
+        }
+        if F::HANDLES_RESPONSE_TRAILERS && direction.until_trailers().await {
+            let mut headers = Headers::new(MapKind::ResponseTrailers);
+            let mut trailers = Trailers::new(self.exchange.memory(), &mut headers);
+            let result = filter.response_trailers(&mut trailers).await;
+            if self.act(direction, result).is_break() {
+                return;
+            }
+        }
+        direction.finish();
+    }
+
+    /// The headers go on; waits for what follows them.
+    async fn body_begins<'a>(&'a self, direction: &'a Direction) -> Body<'a, F::State> {
+        direction.pipe().open(self.exchange.plugin.filter.body_stages());
+        direction.release();
+        direction.until_body().await;
+        Body::new(self.exchange.memory(), direction, 0)
+    }
+
+    fn body_ends(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
+        self.act(direction, result)?;
+        direction.finish_body();
+        ControlFlow::Continue(())
+    }
+
+    /// Does what a phase decided.
+    fn act(&self, direction: &Direction, result: Result<Flow>) -> ControlFlow<()> {
+        // Envoy resets the stream when the headers of a response are on their way.
+        let is_too_late_to_reply = self.response.is_behind_headers();
+        let flow = self.exchange.act(direction.kind(), result);
+        if flow.is_break() {
+            self.exchange.was_reset.set(self.exchange.was_reset.get() || is_too_late_to_reply);
+            self.request.stop();
+            direction.stop();
+        }
+        flow
     }
 }
 

@@ -55,7 +55,7 @@ use crate::id_map::IdMap;
 use crate::metrics;
 use crate::root_map::RootMap;
 use crate::setup::Setup;
-use crate::stream::{Plugin, Stream, Verdict};
+use crate::stream::{Exchange, Plugin, Stream, Verdict};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -228,7 +228,7 @@ impl<F: HttpFilter> Vm<F> {
             return without_filter(F::ON_FAILURE, StreamKind::Request);
         };
         executor::refresh();
-        headers_action(Stream::new(scope, plugin).request_at_once(end_of_stream))
+        headers_action(Exchange::new(scope, plugin).request_at_once(end_of_stream))
     }
 
     fn any_plugin(&self) -> Option<u32> {

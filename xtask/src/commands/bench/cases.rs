@@ -137,6 +137,7 @@ pub(super) const STOCK_NOOP: &str = "stock-no-op";
 pub(super) const NOOP: &str = "no-op";
 pub(super) const CHAIN: &str = "chain-of-four";
 pub(super) const NOOP_20: &str = "no-op-20-headers";
+pub(super) const FETCHED: &str = "20-headers-fetched";
 pub(super) const HEADERS: &str = "20-headers";
 pub(super) const LUA: &str = "lua";
 pub(super) const CANARY: &str = "canary";
@@ -149,7 +150,7 @@ pub(super) const JWT_NEW: &str = "jwt-auth-new-tokens";
 pub(super) const BREAKER: &str = "circuit-breaker";
 
 /// All cases, in the order in which they are shown.
-pub(super) const CASES: [Case; 19] = [
+pub(super) const CASES: [Case; 20] = [
     Case::new(Group::Nothing, NONE, "no filter (what it shows is noise)", servers::none),
     Case::new(Group::Nothing, SMALLEST, "smallest possible module", servers::smallest)
         .other(Module::Smallest),
@@ -162,6 +163,14 @@ pub(super) const CASES: [Case; 19] = [
     Case::new(Group::Headers, NOOP_20, "no-op, Tollgate: none read", servers::noop)
         .ours(Module::Noop)
         .traffic(Kind::TwentyHeaders),
+    Case::new(
+        Group::Headers,
+        FETCHED,
+        "smallest possible module: all fetched",
+        servers::fetches_headers,
+    )
+    .other(Module::FetchesHeaders)
+    .traffic(Kind::TwentyHeaders),
     Case::new(Group::Headers, HEADERS, "Tollgate: all read", servers::headers)
         .ours(Module::Headers)
         .traffic(Kind::TwentyHeaders),

@@ -13,6 +13,8 @@ use crate::commands::build;
 pub(super) enum Module {
     /// Hand-written: it does nothing, and exports nothing that it need not.
     Smallest,
+    /// Hand-written: it has the host hand over the headers, and does nothing with them.
+    FetchesHeaders,
     /// Does nothing, on the `proxy-wasm` crate, left as that crate's users build it.
     StockNoop,
     /// Does nothing, on the SDK.
@@ -30,6 +32,7 @@ impl Module {
     pub(super) fn path(self) -> Result<PathBuf> {
         let name = match self {
             Self::Smallest => "smallest",
+            Self::FetchesHeaders => "fetches-headers",
             Self::StockNoop => "stock-noop",
             Self::Noop => "noop",
             Self::Chain => "chain4",
@@ -42,6 +45,7 @@ impl Module {
     fn build(self) -> Result<()> {
         let wasm = match self {
             Self::Smallest => smallest()?,
+            Self::FetchesHeaders => fetches_headers()?,
             Self::StockNoop => build::compile_module("tollgate-bench-stock-noop")?,
             Self::Noop => build::build_module("tollgate-bench-noop")?,
             Self::Chain => build::build_module("tollgate-bench-chain4")?,
@@ -60,6 +64,10 @@ fn smallest() -> Result<Vec<u8>> {
     wat::parse_str(include_str!("smallest.wat")).context("smallest.wat")
 }
 
+fn fetches_headers() -> Result<Vec<u8>> {
+    wat::parse_str(include_str!("fetches-headers.wat")).context("fetches-headers.wat")
+}
+
 /// Builds modules.
 pub(super) fn build_all(modules: impl IntoIterator<Item = Module> + Clone) -> Result<()> {
     if modules.clone().into_iter().any(|module| matches!(module, Module::Filter(_))) {
@@ -70,8 +78,15 @@ pub(super) fn build_all(modules: impl IntoIterator<Item = Module> + Clone) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::smallest;
+    use super::{fetches_headers, smallest};
     use walrus::Module;
+
+    #[test]
+    fn what_fetches_headers_asks_the_host_for_nothing_else() {
+        let module = Module::from_buffer(&fetches_headers().unwrap()).unwrap();
+        let imports: Vec<_> = module.imports.iter().map(|import| import.name.as_str()).collect();
+        assert_eq!(imports, ["proxy_get_header_map_pairs"]);
+    }
 
     #[test]
     fn the_smallest_module_exports_only_what_envoy_insists_on_and_one_callback() {

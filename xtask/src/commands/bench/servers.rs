@@ -61,6 +61,10 @@ pub(super) fn smallest() -> Result<Server> {
     with_module(Module::Smallest, json!({}))
 }
 
+pub(super) fn fetches_headers() -> Result<Server> {
+    with_module(Module::FetchesHeaders, json!({}))
+}
+
 pub(super) fn stock_noop() -> Result<Server> {
     with_module(Module::StockNoop, json!({}))
 }
