@@ -1,5 +1,7 @@
-//! The attribute macro of the Tollgate SDK; use it as `tollgate::filter`.
+//! The attribute macros of the Tollgate SDK: `tollgate::filter`, and `tollgate_testkit::test` of its test
+//! kit.
 
+mod twice;
 mod waits;
 
 use proc_macro2::{Span, TokenStream};
@@ -26,6 +28,22 @@ pub fn filter(
     let arguments = parse_macro_input!(arguments as Arguments);
     let item = parse_macro_input!(item as ItemImpl);
     expand(&arguments, item).into()
+}
+
+/// Makes two tests of a function that takes a proxy: `name::native`, in which the filter runs natively,
+/// and `name::module`, in which it runs as the module that Envoy would load. Use it as
+/// `tollgate_testkit::test`.
+///
+/// `#[tollgate_testkit::test(Greeter)]` takes the module that is called as the package is, without
+/// `tollgate-` in front; `#[tollgate_testkit::test(Greeter, module = "name")]` another.
+#[proc_macro_attribute]
+pub fn test(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    let arguments = parse_macro_input!(arguments as twice::Arguments);
+    let item = parse_macro_input!(item as syn::ItemFn);
+    twice::expand(&arguments, item).into()
 }
 
 /// What stands in the parentheses of the attribute.

@@ -45,8 +45,13 @@ impl HeaderMap {
     /// The first value of a header.
     #[must_use]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
+        self.get_all(name).next()
+    }
+
+    /// All values of a header, in order.
+    pub fn get_all(&self, name: impl AsRef<[u8]>) -> impl Iterator<Item = &[u8]> {
         let name = lower_case(name.as_ref());
-        self.iter().find(|(it, _)| *it == name).map(|(_, value)| value)
+        self.iter().filter(move |(it, _)| *it == name).map(|(_, value)| value)
     }
 
     /// Adds a value, and keeps those that the header has.

@@ -135,12 +135,21 @@
 )]
 
 pub mod abi;
+mod built;
+mod engine;
 mod headers;
 mod host;
 pub mod module;
+pub mod proxy;
 pub mod simulated;
 
+pub use built::MODULES_VARIABLE;
+pub use engine::Filter;
 pub use headers::HeaderMap;
 pub use host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
 pub use module::{Instance, Module, Trap};
+pub use proxy::{
+    Answer, Exchange, FailurePolicy, Proxy, Request, Response, Route, UpstreamRequest,
+};
 pub use simulated::SimulatedHost;
+pub use tollgate_macros::test;

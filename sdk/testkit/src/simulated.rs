@@ -5,14 +5,18 @@ mod callouts;
 mod contexts;
 mod foreign;
 mod metrics;
+mod process;
 mod shared;
+mod stream_info;
 #[cfg(test)]
 mod tests;
 
 pub use callouts::{Callout, CalloutRequest};
 pub use foreign::SignatureCheck;
 pub use metrics::Metrics;
+pub use process::Process;
 pub use shared::{SharedData, SharedQueues};
+pub(crate) use stream_info::StreamInfo;
 
 use crate::abi::{BufferKind, LogLevel, MapKind, Result, StreamKind};
 use crate::headers::HeaderMap;
@@ -20,12 +24,9 @@ use crate::host::LocalResponse;
 use callouts::Callouts;
 use contexts::Contexts;
 use foreign::ForeignFunctions;
+use metrics::MetricIds;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// Where the clocks stand at first: at 2026-01-01T00:00:00Z, an hour after the machine started.
-const FIRST_UNIX_TIME: Duration = Duration::from_secs(1_767_225_600);
-const FIRST_MONOTONIC_TIME: Duration = Duration::from_secs(3600);
 
 /// A simulated proxy for one VM. Nothing happens in it by itself: time moves when a test moves it,
 /// randomness comes from a seed, and header maps, bodies and properties are what a test puts there.
@@ -46,8 +47,7 @@ pub struct SimulatedHost {
     contexts: Contexts,
     plugin_configuration: Vec<u8>,
     vm_configuration: Vec<u8>,
-    unix_time: Duration,
-    monotonic_time: Duration,
+    process: Process,
     random: fastrand::Rng,
     environment: Vec<(String, String)>,
     log_level: LogLevel,
@@ -55,19 +55,31 @@ pub struct SimulatedHost {
     headers: BTreeMap<(u32, MapKind), HeaderMap>,
     bodies: BTreeMap<(u32, BufferKind), Vec<u8>>,
     properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What the proxy around this host tells of streams, and of plugins by root context.
+    streams: BTreeMap<u32, StreamInfo>,
+    plugin_names: BTreeMap<u32, String>,
+    /// Header maps and bodies that a module cannot see any more: it has continued the stream.
+    released_headers: BTreeMap<(u32, MapKind), HeaderMap>,
+    released_bodies: BTreeMap<(u32, BufferKind), Vec<u8>>,
     /// What the module wrote: by context and path.
     filter_state: BTreeMap<(u32, Vec<u8>), Vec<u8>>,
-    shared_data: SharedData,
-    queues: SharedQueues,
-    metrics: Metrics,
+    metric_ids: MetricIds,
     tick_periods: BTreeMap<u32, u32>,
-    continued: Vec<(u32, StreamKind)>,
-    closed: Vec<(u32, StreamKind)>,
-    local_responses: Vec<(u32, LocalResponse)>,
+    /// Those that were set, in order, and not yet told.
+    tick_changes: Vec<(u32, u32)>,
+    actions: Vec<(u32, Action)>,
     clusters: BTreeSet<Vec<u8>>,
     callouts: Callouts,
     status: (u32, Vec<u8>),
     foreign_functions: ForeignFunctions,
+}
+
+/// What a module does with a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Continue(StreamKind),
+    Close(StreamKind),
+    Reply(LocalResponse),
 }
 
 /// A line that the module logged.
@@ -90,12 +102,17 @@ impl SimulatedHost {
     /// A proxy that has nothing yet, whose randomness has the seed 0.
     #[must_use]
     pub fn new() -> Self {
+        Self::in_process(&Process::default())
+    }
+
+    /// As [`SimulatedHost::new`], and what the VMs of a process share is shared with others.
+    #[must_use]
+    pub fn in_process(process: &Process) -> Self {
         Self {
             contexts: Contexts::default(),
             plugin_configuration: Vec::new(),
             vm_configuration: Vec::new(),
-            unix_time: FIRST_UNIX_TIME,
-            monotonic_time: FIRST_MONOTONIC_TIME,
+            process: process.clone(),
             random: fastrand::Rng::with_seed(0),
             environment: Vec::new(),
             log_level: LogLevel::Info,
@@ -103,14 +120,15 @@ impl SimulatedHost {
             headers: BTreeMap::new(),
             bodies: BTreeMap::new(),
             properties: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            plugin_names: BTreeMap::new(),
+            released_headers: BTreeMap::new(),
+            released_bodies: BTreeMap::new(),
             filter_state: BTreeMap::new(),
-            shared_data: SharedData::default(),
-            queues: SharedQueues::default(),
-            metrics: Metrics::default(),
+            metric_ids: MetricIds::default(),
             tick_periods: BTreeMap::new(),
-            continued: Vec::new(),
-            closed: Vec::new(),
-            local_responses: Vec::new(),
+            tick_changes: Vec::new(),
+            actions: Vec::new(),
             clusters: BTreeSet::new(),
             callouts: Callouts::default(),
             status: (0, Vec::new()),
@@ -141,13 +159,12 @@ impl SimulatedHost {
 
     /// Moves both clocks.
     pub fn advance(&mut self, by: Duration) {
-        self.unix_time = self.unix_time.saturating_add(by);
-        self.monotonic_time = self.monotonic_time.saturating_add(by);
+        self.process.advance(by);
     }
 
     /// Sets the clock of real time alone, to so long after 1970.
     pub fn set_unix_time(&mut self, time: Duration) {
-        self.unix_time = time;
+        self.process.lock().unix_time = time;
     }
 
     /// Lines below this level are not kept; `Info` unless set.
@@ -171,6 +188,11 @@ impl SimulatedHost {
         self.properties.insert(path.join("\0").into_bytes(), value.into());
     }
 
+    /// As [`SimulatedHost::set_attribute`], with the parts of the path joined by zero bytes.
+    pub(crate) fn set_raw_attribute(&mut self, path: &[u8], value: &[u8]) {
+        self.properties.insert(path.to_vec(), value.to_vec());
+    }
+
     /// Makes a cluster known, so that HTTP calls to it are accepted.
     pub fn add_cluster(&mut self, name: impl Into<Vec<u8>>) {
         self.clusters.insert(name.into());
@@ -186,13 +208,16 @@ impl SimulatedHost {
     pub fn set_foreign_function(
         &mut self,
         name: &str,
-        function: impl FnMut(&[u8]) -> Result<Vec<u8>> + 'static,
+        function: impl FnMut(&[u8]) -> Result<Vec<u8>> + Send + 'static,
     ) {
         self.foreign_functions.set(name, function);
     }
 
     /// Offers the foreign function `verify_signature`: `verify` answers whether a signature is right.
-    pub fn set_verify_signature(&mut self, verify: impl FnMut(&SignatureCheck) -> bool + 'static) {
+    pub fn set_verify_signature(
+        &mut self,
+        verify: impl FnMut(&SignatureCheck) -> bool + Send + 'static,
+    ) {
         self.foreign_functions.set_verify_signature(verify);
     }
 }
@@ -203,13 +228,15 @@ impl SimulatedHost {
     #[must_use]
     pub fn headers(&self, context: u32, map: MapKind) -> &HeaderMap {
         const EMPTY: &HeaderMap = &HeaderMap::new();
-        self.headers.get(&(context, map)).unwrap_or(EMPTY)
+        let key = (context, map);
+        self.headers.get(&key).or_else(|| self.released_headers.get(&key)).unwrap_or(EMPTY)
     }
 
     /// A body, with the module's changes; empty if it is not there.
     #[must_use]
     pub fn body(&self, context: u32, buffer: BufferKind) -> &[u8] {
-        self.bodies.get(&(context, buffer)).map_or(&[], Vec::as_slice)
+        let key = (context, buffer);
+        self.bodies.get(&key).or_else(|| self.released_bodies.get(&key)).map_or(&[], Vec::as_slice)
     }
 
     /// What the module logged.
@@ -218,16 +245,16 @@ impl SimulatedHost {
         &self.log
     }
 
-    /// The metrics.
+    /// The metrics, as they are now.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+    pub fn metrics(&self) -> Metrics {
+        self.process.lock().metrics.clone()
     }
 
-    /// The shared data.
+    /// The shared data, as they are now.
     #[must_use]
-    pub fn shared_data(&self) -> &SharedData {
-        &self.shared_data
+    pub fn shared_data(&self) -> SharedData {
+        self.process.lock().shared_data.clone()
     }
 
     /// The tick of a root context, in milliseconds; 0 is off.
@@ -238,20 +265,95 @@ impl SimulatedHost {
 
     /// The streams that the module let go on, in order.
     #[must_use]
-    pub fn continued(&self) -> &[(u32, StreamKind)] {
-        &self.continued
+    pub fn continued(&self) -> Vec<(u32, StreamKind)> {
+        self.acted(|action| if let Action::Continue(kind) = action { Some(*kind) } else { None })
     }
 
     /// The streams that the module reset, in order.
     #[must_use]
-    pub fn closed(&self) -> &[(u32, StreamKind)] {
-        &self.closed
+    pub fn closed(&self) -> Vec<(u32, StreamKind)> {
+        self.acted(|action| if let Action::Close(kind) = action { Some(*kind) } else { None })
     }
 
     /// The streams that the module answered, in order.
     #[must_use]
-    pub fn local_responses(&self) -> &[(u32, LocalResponse)] {
-        &self.local_responses
+    pub fn local_responses(&self) -> Vec<(u32, LocalResponse)> {
+        self.acted(|action| if let Action::Reply(it) = action { Some(it.clone()) } else { None })
+    }
+
+    fn acted<T>(&self, which: impl Fn(&Action) -> Option<T>) -> Vec<(u32, T)> {
+        let of = |(context, action): &(u32, Action)| Some((*context, which(action)?));
+        self.actions.iter().filter_map(of).collect()
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push((self.contexts.effective(), action));
+    }
+
+    /// The tick periods that were set, by root context; each is told once.
+    pub(crate) fn take_tick_changes(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.tick_changes)
+    }
+
+    /// The lines that were logged; each is told once.
+    pub(crate) fn take_log(&mut self) -> Vec<LogLine> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// The calls that were made; each is told once.
+    pub(crate) fn take_callouts(&mut self) -> Vec<Callout> {
+        self.callouts.take_new()
+    }
+
+    /// Takes a header map away.
+    pub(crate) fn take_headers(&mut self, context: u32, map: MapKind) -> Option<HeaderMap> {
+        let key = (context, map);
+        self.headers.remove(&key).or_else(|| self.released_headers.remove(&key))
+    }
+
+    /// Takes a body away.
+    pub(crate) fn take_body(&mut self, context: u32, buffer: BufferKind) -> Option<Vec<u8>> {
+        let key = (context, buffer);
+        self.bodies.remove(&key).or_else(|| self.released_bodies.remove(&key))
+    }
+
+    /// What there is of a stream besides its messages.
+    pub(crate) fn stream_info(&mut self, context: u32) -> &mut StreamInfo {
+        self.streams.entry(context).or_default()
+    }
+
+    /// How a plugin is called.
+    pub(crate) fn set_plugin_name(&mut self, root: u32, name: &str) {
+        self.plugin_names.insert(root, name.to_owned());
+    }
+
+    /// Whether a call of the module waits for its answer.
+    pub(crate) fn awaits(&self, token: u32) -> bool {
+        self.callouts.is_open(token)
+    }
+
+    /// A call is over.
+    pub(crate) fn finish_callout(&mut self, token: u32) {
+        self.callouts.finish(token);
+    }
+
+    /// A stream goes on: nothing of its request can be seen any more, whichever direction it was
+    /// (`Context::continueStream`).
+    fn release(&mut self, context: u32) {
+        for map in [MapKind::RequestHeaders, MapKind::RequestTrailers] {
+            if let Some(headers) = self.headers.remove(&(context, map)) {
+                self.released_headers.insert((context, map), headers);
+            }
+        }
+        let body = (context, BufferKind::RequestBody);
+        if let Some(bytes) = self.bodies.remove(&body) {
+            self.released_bodies.insert(body, bytes);
+        }
+    }
+
+    /// What the module has done with streams, in order; each is told once.
+    pub(crate) fn take_actions(&mut self) -> Vec<(u32, Action)> {
+        std::mem::take(&mut self.actions)
     }
 
     /// The calls that the module made, in order.

@@ -111,6 +111,34 @@ pub enum Status {
     Other(u32),
 }
 
+impl Status {
+    /// The status of a code that is not 0, which is success.
+    ///
+    /// ```
+    /// use tollgate::abi::Status;
+    ///
+    /// assert_eq!(Status::from_code(8), Status::CasMismatch);
+    /// assert_eq!(Status::from_code(99), Status::Other(99));
+    /// ```
+    #[must_use]
+    pub const fn from_code(code: u32) -> Self {
+        match code {
+            1 => Self::NotFound,
+            2 => Self::BadArgument,
+            3 => Self::SerializationFailure,
+            4 => Self::ParseFailure,
+            6 => Self::InvalidMemoryAccess,
+            7 => Self::Empty,
+            8 => Self::CasMismatch,
+            9 => Self::ResultMismatch,
+            10 => Self::InternalFailure,
+            11 => Self::BrokenConnection,
+            12 => Self::Unimplemented,
+            other => Self::Other(other),
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

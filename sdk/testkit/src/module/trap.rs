@@ -35,6 +35,16 @@ impl Trap {
         Self { callback, cause: Cause::of(error), last_words }
     }
 
+    /// A filter that runs natively has panicked, with these words.
+    pub(crate) fn panicked(callback: &'static str, words: &str) -> Self {
+        Self { callback, cause: Cause::Unreachable, last_words: words.to_owned() }
+    }
+
+    /// The VM is gone already.
+    pub(crate) fn ended(callback: &'static str) -> Self {
+        Self { callback, cause: Cause::Other("the VM has ended".into()), last_words: String::new() }
+    }
+
     /// The callback in which it happened, for instance `proxy_on_request_headers`.
     #[must_use]
     pub fn callback(&self) -> &'static str {

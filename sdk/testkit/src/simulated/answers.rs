@@ -1,6 +1,7 @@
 //! The host functions of a [`SimulatedHost`].
 
-use super::{CalloutRequest, LogLine, SimulatedHost};
+use super::metrics::is_of_histogram;
+use super::{Action, CalloutRequest, LogLine, SimulatedHost};
 use crate::abi::{BufferKind, LogLevel, MapKind, MetricKind, Result, Status, StreamKind};
 use crate::headers::HeaderMap;
 use crate::host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
@@ -11,17 +12,39 @@ impl SimulatedHost {
         self.contexts.effective()
     }
 
+    /// Whose header map it is: the answer to a call is the plugin's (`Context::getConstMap`).
+    fn owner(&self, map: MapKind) -> (u32, MapKind) {
+        let is_of_stream = map < MapKind::GrpcInitialMetadata;
+        (if is_of_stream { self.context() } else { self.contexts.root() }, map)
+    }
+
     fn change_headers(&mut self, map: MapKind, change: impl FnOnce(&mut HeaderMap)) -> Result<()> {
-        let headers = self.headers.get_mut(&(self.contexts.effective(), map));
-        headers.map(change).ok_or(Status::BAD_ARGUMENT)
+        let headers = self.headers.get_mut(&self.owner(map));
+        headers.map(change).ok_or(Status::BAD_ARGUMENT)?;
+        if map == MapKind::RequestHeaders {
+            let context = self.context();
+            self.stream_info(context).route = None;
+        }
+        Ok(())
     }
 
     fn existing_headers(&self, map: MapKind) -> Result<&HeaderMap> {
-        self.headers.get(&(self.context(), map)).ok_or(Status::BAD_ARGUMENT)
+        self.headers.get(&self.owner(map)).ok_or(Status::BAD_ARGUMENT)
+    }
+
+    fn plugin_property(&self, path: &[u8]) -> Option<Vec<u8>> {
+        match path {
+            b"plugin_name" => {
+                Some(self.plugin_names.get(&self.contexts.root())?.clone().into_bytes())
+            }
+            _ => None,
+        }
     }
 
     fn buffer(&self, buffer: BufferKind) -> Result<&[u8]> {
-        let body = self.bodies.get(&(self.context(), buffer));
+        let is_of_stream = buffer < BufferKind::HttpCallBody;
+        let owner = if is_of_stream { self.context() } else { self.contexts.root() };
+        let body = self.bodies.get(&(owner, buffer));
         match buffer {
             BufferKind::VmConfiguration => Ok(&self.vm_configuration),
             BufferKind::PluginConfiguration if self.contexts.callback() == "proxy_on_configure" => {
@@ -46,6 +69,9 @@ impl Host for SimulatedHost {
         self.headers.retain(|(it, _), _| *it != context);
         self.bodies.retain(|(it, _), _| *it != context);
         self.filter_state.retain(|(it, _), _| *it != context);
+        self.released_headers.retain(|(it, _), _| *it != context);
+        self.released_bodies.retain(|(it, _), _| *it != context);
+        self.streams.remove(&context);
         self.tick_periods.remove(&context);
     }
 
@@ -70,11 +96,11 @@ impl Host for SimulatedHost {
     }
 
     fn get_current_time_nanoseconds(&mut self) -> u64 {
-        nanoseconds(self.unix_time)
+        nanoseconds(self.process.lock().unix_time)
     }
 
     fn monotonic_nanoseconds(&mut self) -> u64 {
-        nanoseconds(self.monotonic_time)
+        nanoseconds(self.process.lock().monotonic_time)
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
@@ -86,12 +112,14 @@ impl Host for SimulatedHost {
     }
 
     fn set_tick_period_milliseconds(&mut self, period: u32) -> Result<()> {
-        self.tick_periods.insert(self.contexts.root(), period);
+        let root = self.contexts.root();
+        self.tick_periods.insert(root, period);
+        self.tick_changes.push((root, period));
         Ok(())
     }
 
     fn get_header_map_pairs(&mut self, map: MapKind) -> Result<HeaderMap> {
-        Ok(self.headers(self.context(), map).clone())
+        Ok(self.existing_headers(map).cloned().unwrap_or_default())
     }
 
     fn set_header_map_pairs(&mut self, map: MapKind, pairs: HeaderMap) -> Result<()> {
@@ -158,8 +186,12 @@ impl Host for SimulatedHost {
     }
 
     fn get_property(&mut self, path: &[u8]) -> Result<Vec<u8>> {
-        let written = || self.filter_state.get(&(self.context(), path.to_vec()));
-        self.properties.get(path).or_else(written).cloned().ok_or(Status::NOT_FOUND)
+        let context = self.context();
+        let told = || self.streams.get(&context)?.get(path);
+        let written = || self.filter_state.get(&(context, path.to_vec())).cloned();
+        let set = self.properties.get(path).cloned();
+        let found = set.or_else(|| self.plugin_property(path)).or_else(told).or_else(written);
+        found.ok_or(Status::NOT_FOUND)
     }
 
     fn set_property(&mut self, path: &[u8], value: &[u8]) -> Result<()> {
@@ -171,44 +203,45 @@ impl Host for SimulatedHost {
     }
 
     fn get_shared_data(&mut self, key: &[u8]) -> Result<(Vec<u8>, u32)> {
-        self.shared_data.get(key).map(|(value, cas)| (value.to_vec(), cas))
+        self.process.lock().shared_data.get(key).map(|(value, cas)| (value.to_vec(), cas))
     }
 
     fn set_shared_data(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<()> {
-        self.shared_data.set(key, value, cas)
+        self.process.lock().shared_data.set(key, value, cas)
     }
 
     fn register_shared_queue(&mut self, name: &[u8]) -> Result<u32> {
-        Ok(self.queues.register(name))
+        Ok(self.process.lock().queues.register(name))
     }
 
     fn resolve_shared_queue(&mut self, _vm_id: &[u8], name: &[u8]) -> Result<u32> {
-        self.queues.resolve(name)
+        self.process.lock().queues.resolve(name)
     }
 
     fn dequeue_shared_queue(&mut self, token: u32) -> Result<Vec<u8>> {
-        self.queues.dequeue(token)
+        self.process.lock().queues.dequeue(token)
     }
 
     fn enqueue_shared_queue(&mut self, token: u32, item: &[u8]) -> Result<()> {
-        self.queues.enqueue(token, item)
+        self.process.lock().queues.enqueue(token, item)
     }
 
     fn continue_stream(&mut self, stream: StreamKind) -> Result<()> {
         if !matches!(stream, StreamKind::Request | StreamKind::Response) {
             return Err(Status::BAD_ARGUMENT);
         }
-        self.continued.push((self.context(), stream));
+        self.act(Action::Continue(stream));
+        self.release(self.context());
         Ok(())
     }
 
     fn close_stream(&mut self, stream: StreamKind) -> Result<()> {
-        self.closed.push((self.context(), stream));
+        self.act(Action::Close(stream));
         Ok(())
     }
 
     fn send_local_response(&mut self, response: LocalResponse) -> Result<()> {
-        self.local_responses.push((self.context(), response));
+        self.act(Action::Reply(response));
         Ok(())
     }
 
@@ -254,19 +287,31 @@ impl Host for SimulatedHost {
     }
 
     fn define_metric(&mut self, kind: MetricKind, name: &[u8]) -> Result<u32> {
-        Ok(self.metrics.define(kind, &String::from_utf8_lossy(name)))
+        let metric = (kind, String::from_utf8_lossy(name).into_owned());
+        self.process.lock().metrics.define(metric.clone());
+        Ok(self.metric_ids.add(metric))
     }
 
     fn get_metric(&mut self, metric: u32) -> Result<u64> {
-        self.metrics.get(metric)
+        if is_of_histogram(metric) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        let metric = self.metric_ids.find(metric)?;
+        self.process.lock().metrics.get(&metric)
     }
 
     fn record_metric(&mut self, metric: u32, value: u64) -> Result<()> {
-        self.metrics.record(metric, value)
+        let metric = self.metric_ids.find(metric).map_err(|_| Status::NOT_FOUND)?;
+        self.process.lock().metrics.record(metric, value);
+        Ok(())
     }
 
     fn increment_metric(&mut self, metric: u32, offset: i64) -> Result<()> {
-        self.metrics.increment(metric, offset)
+        if is_of_histogram(metric) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        let metric = self.metric_ids.find(metric)?;
+        self.process.lock().metrics.increment(metric, offset)
     }
 }
 

@@ -43,19 +43,40 @@ impl CalloutRequest {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Callouts(Vec<Callout>);
+pub(super) struct Callouts {
+    all: Vec<Callout>,
+    told: usize,
+}
 
 impl Callouts {
     pub(super) fn all(&self) -> &[Callout] {
-        &self.0
+        &self.all
+    }
+
+    /// The calls that were made since this was asked last.
+    pub(super) fn take_new(&mut self) -> Vec<Callout> {
+        let new = self.all.get(self.told..).unwrap_or_default().to_vec();
+        self.told = self.all.len();
+        new
+    }
+
+    pub(super) fn is_open(&self, token: u32) -> bool {
+        self.all.iter().any(|callout| callout.token == token && !callout.ended)
+    }
+
+    /// A call is over: it was answered, or has failed.
+    pub(super) fn finish(&mut self, token: u32) {
+        if let Ok(callout) = self.open(token) {
+            callout.ended = true;
+        }
     }
 
     pub(super) fn start(&mut self, root: u32, request: CalloutRequest) -> u32 {
         let kind = request.kind();
-        let before = self.0.iter().filter(|callout| callout.request.kind() == kind).count();
+        let before = self.all.iter().filter(|callout| callout.request.kind() == kind).count();
         let before = u32::try_from(before).unwrap_or(u32::MAX);
         let token = before.saturating_add(1).saturating_mul(STEP).saturating_add(kind);
-        self.0.push(Callout { token, root, request, messages: Vec::new(), ended: false });
+        self.all.push(Callout { token, root, request, messages: Vec::new(), ended: false });
         token
     }
 
@@ -79,7 +100,7 @@ impl Callouts {
     }
 
     fn open(&mut self, token: u32) -> Result<&mut Callout> {
-        let mut open = self.0.iter_mut().filter(|callout| !callout.ended);
+        let mut open = self.all.iter_mut().filter(|callout| !callout.ended);
         open.find(|callout| callout.token == token).ok_or(Status::NOT_FOUND)
     }
 }

@@ -5,7 +5,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
 
-type Function = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>>>;
+type Function = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>> + Send>;
 
 pub(super) struct ForeignFunctions(BTreeMap<Vec<u8>, Function>);
 
@@ -42,14 +42,14 @@ impl ForeignFunctions {
     pub(super) fn set(
         &mut self,
         name: &str,
-        function: impl FnMut(&[u8]) -> Result<Vec<u8>> + 'static,
+        function: impl FnMut(&[u8]) -> Result<Vec<u8>> + Send + 'static,
     ) {
         self.0.insert(name.as_bytes().to_vec(), Box::new(function));
     }
 
     pub(super) fn set_verify_signature(
         &mut self,
-        mut verify: impl FnMut(&SignatureCheck) -> bool + 'static,
+        mut verify: impl FnMut(&SignatureCheck) -> bool + Send + 'static,
     ) {
         self.set("verify_signature", move |arguments| {
             let check = SignatureCheck::decode(arguments).map_err(|_| Status::BAD_ARGUMENT)?;

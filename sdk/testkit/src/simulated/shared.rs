@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// assert_eq!(data.set(b"key", b"three", cas), Err(Status::CAS_MISMATCH));
 /// data.set(b"key", b"three", 0).unwrap();
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SharedData {
     values: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     last_cas: u32,
@@ -60,7 +60,7 @@ impl SharedData {
 }
 
 /// Shared queues, by name (proxy-wasm-cpp-host, `shared_queue.cc`).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SharedQueues {
     tokens: BTreeMap<Vec<u8>, u32>,
     queues: BTreeMap<u32, VecDeque<Vec<u8>>>,

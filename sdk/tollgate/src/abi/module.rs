@@ -163,28 +163,10 @@ const NO_PAIRS: [u8; 4] = [0; 4];
 /// Leaves the gRPC status to Envoy.
 const NO_GRPC_STATUS: i32 = -1;
 
-/// The status of a code that is not 0.
-fn status(code: u32) -> Status {
-    match code {
-        1 => Status::NotFound,
-        2 => Status::BadArgument,
-        3 => Status::SerializationFailure,
-        4 => Status::ParseFailure,
-        6 => Status::InvalidMemoryAccess,
-        7 => Status::Empty,
-        8 => Status::CasMismatch,
-        9 => Status::ResultMismatch,
-        10 => Status::InternalFailure,
-        11 => Status::BrokenConnection,
-        12 => Status::Unimplemented,
-        other => Status::Other(other),
-    }
-}
-
 fn check(call: &'static str, code: u32) -> Result<()> {
     match code {
         0 => Ok(()),
-        code => Err(HostError::new(call, status(code))),
+        code => Err(HostError::new(call, Status::from_code(code))),
     }
 }
 

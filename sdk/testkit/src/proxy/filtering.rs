@@ -1,0 +1,339 @@
+//! Headers, bodies and trailers on their way through the filter, in either direction: Envoy's
+//! `FilterManager` (`source/common/http/filter_manager.cc`) and its Wasm filter
+//! (`source/extensions/common/wasm/context.cc`).
+
+use super::simulation::Simulation;
+use super::stream::{Iteration, StreamId};
+use crate::abi::StreamKind;
+use crate::engine::Callback;
+use crate::headers::HeaderMap;
+use crate::host::LocalResponse;
+
+/// What a callback answers (`FilterHeadersStatus` and so on in proxy-wasm-cpp-host,
+/// `context_interface.h`).
+const CONTINUE: u32 = 0;
+const STOP_ITERATION: u32 = 1;
+const STOP_AND_BUFFER: u32 = 1;
+const STOP_AND_WATERMARK: u32 = 2;
+const STOP_NO_BUFFER: u32 = 3;
+const STOP_ALL: u32 = 4;
+
+fn count(headers: &HeaderMap) -> u32 {
+    u32::try_from(headers.len()).unwrap_or(u32::MAX)
+}
+
+fn size(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl Simulation {
+    /// The headers of a direction have come.
+    pub(super) fn headers(
+        &mut self,
+        id: StreamId,
+        kind: StreamKind,
+        headers: HeaderMap,
+        end: bool,
+    ) {
+        let number = count(&headers);
+        let stream = &mut self.streams[id];
+        let direction = stream.direction(kind);
+        direction.headers = Some(headers);
+        direction.is_complete |= end;
+        direction.filter_saw_end = end;
+        let callback = match kind {
+            StreamKind::Request => Callback::RequestHeaders { count: number, end },
+            _ => Callback::ResponseHeaders { count: number, end },
+        };
+        self.show_headers(id, kind);
+        let action = self.in_filter(id, kind, callback, STOP_ALL);
+        let Some(action) = action else { return };
+        let may_pause_alone = self.settings.headers_may_pause_alone;
+        match action {
+            CONTINUE => {
+                self.hide_headers(id, kind);
+                let direction = self.streams[id].direction(kind);
+                let is_first = !std::mem::replace(&mut direction.headers_continued, true);
+                if is_first {
+                    self.next_headers(id, kind, end);
+                }
+            }
+            STOP_ITERATION if may_pause_alone => self.pause(id, kind, Iteration::StopSingle),
+            _ => self.pause(id, kind, Iteration::StopAll),
+        }
+    }
+
+    /// A part of a body has come.
+    pub(super) fn data(&mut self, id: StreamId, kind: StreamKind, data: Vec<u8>, end: bool) {
+        if self.is_over(id, kind) {
+            return;
+        }
+        let direction = self.streams[id].direction(kind);
+        direction.is_complete |= end;
+        if direction.iteration == Iteration::StopAll {
+            direction.buffered.get_or_insert_default().extend(data);
+            return;
+        }
+        self.filter_data(id, kind, data, end);
+    }
+
+    /// The trailers of a direction have come.
+    pub(super) fn trailers(&mut self, id: StreamId, kind: StreamKind, trailers: HeaderMap) {
+        if self.is_over(id, kind) {
+            return;
+        }
+        let direction = self.streams[id].direction(kind);
+        direction.trailers = Some(trailers);
+        (direction.is_complete, direction.has_trailers) = (true, true);
+        if direction.iteration != Iteration::StopAll {
+            self.filter_trailers(id, kind);
+        }
+    }
+
+    fn filter_data(&mut self, id: StreamId, kind: StreamKind, data: Vec<u8>, end: bool) {
+        let direction = self.streams[id].direction(kind);
+        if direction.filter_saw_end {
+            return;
+        }
+        let end = end && !direction.has_trailers;
+        direction.filter_saw_end = end;
+        let was_buffering = std::mem::take(&mut direction.is_buffering);
+        let size = size(self.show_body(id, kind, data));
+        let callback = match kind {
+            StreamKind::Request => Callback::RequestBody { size, end },
+            _ => Callback::ResponseBody { size, end },
+        };
+        let action = self.in_filter(id, kind, callback, STOP_NO_BUFFER);
+        let body = self.take_body(id, kind);
+        let Some(action) = action else { return };
+        match action {
+            CONTINUE => self.data_continues(id, kind, body, end),
+            STOP_AND_BUFFER => self.hold(id, kind, body),
+            STOP_AND_WATERMARK => {
+                self.pause(id, kind, Iteration::StopSingle);
+                let direction = self.streams[id].direction(kind);
+                direction.buffered.get_or_insert_default().extend(body);
+            }
+            _ => {
+                self.pause(id, kind, Iteration::StopSingle);
+                let direction = self.streams[id].direction(kind);
+                if was_buffering {
+                    direction.buffered = Some(body);
+                } else if direction.is_complete && !direction.has_trailers {
+                    direction.buffered.get_or_insert_default();
+                }
+            }
+        }
+    }
+
+    fn data_continues(&mut self, id: StreamId, kind: StreamKind, body: Vec<u8>, end: bool) {
+        let direction = self.streams[id].direction(kind);
+        if direction.iteration == Iteration::StopSingle {
+            direction.buffered.get_or_insert_default().extend(body);
+            self.go_on(id, kind);
+        } else {
+            self.next_data(id, kind, body, end);
+        }
+    }
+
+    /// The filter has the proxy hold all of the body.
+    fn hold(&mut self, id: StreamId, kind: StreamKind, body: Vec<u8>) {
+        self.pause(id, kind, Iteration::StopSingle);
+        if body.len() > self.settings.buffer_limit {
+            self.body_too_large(id, kind);
+            return;
+        }
+        self.streams[id].direction(kind).is_buffering = true;
+        self.show_body(id, kind, body);
+    }
+
+    fn body_too_large(&mut self, id: StreamId, kind: StreamKind) {
+        let (status, details) = match kind {
+            StreamKind::Request => (413, "request_payload_too_large"),
+            _ => (500, "response_payload_too_large"),
+        };
+        let body = if status == 413 { "Payload Too Large" } else { "Internal Server Error" };
+        let reply = LocalResponse {
+            status,
+            details: details.into(),
+            body: body.into(),
+            ..LocalResponse::default()
+        };
+        self.send_local_reply(id, reply);
+    }
+
+    fn filter_trailers(&mut self, id: StreamId, kind: StreamKind) {
+        let direction = self.streams[id].direction(kind);
+        let number = direction.trailers.as_ref().map_or(0, count);
+        direction.filter_saw_end = true;
+        self.show_trailers(id, kind);
+        let callback = match kind {
+            StreamKind::Request => Callback::RequestTrailers { count: number },
+            _ => Callback::ResponseTrailers { count: number },
+        };
+        let action = self.in_filter(id, kind, callback, STOP_ITERATION);
+        let Some(action) = action else { return };
+        let direction = self.streams[id].direction(kind);
+        if action != CONTINUE {
+            if direction.iteration == Iteration::Continue {
+                direction.iteration = Iteration::StopSingle;
+            }
+            return;
+        }
+        let was_stopped = direction.iteration == Iteration::StopSingle;
+        self.hide_trailers(id, kind);
+        if was_stopped {
+            self.go_on(id, kind);
+        } else {
+            self.next_trailers(id, kind);
+        }
+    }
+
+    /// The filter lets the stream go on, from outside of its callbacks (`continueDecoding`).
+    pub(super) fn continue_stream(&mut self, id: StreamId, kind: StreamKind) {
+        self.hide_headers(id, StreamKind::Request);
+        self.hide_trailers(id, StreamKind::Request);
+        self.go_on(id, kind);
+    }
+
+    /// `ActiveStreamFilterBase::commonContinue`.
+    fn go_on(&mut self, id: StreamId, kind: StreamKind) {
+        if self.is_over(id, kind) {
+            return;
+        }
+        self.hide_headers(id, kind);
+        let body = self.take_held(id, kind);
+        let direction = self.streams[id].direction(kind);
+        let from_filter = direction.iteration == Iteration::StopAll;
+        direction.iteration = Iteration::Continue;
+        let (is_complete, has_trailers) = (direction.is_complete, direction.has_trailers);
+        let had_headers = std::mem::replace(&mut direction.headers_continued, true);
+        if !had_headers && direction.headers.is_some() {
+            self.next_headers(id, kind, is_complete && body.is_none() && !has_trailers);
+        }
+        if let Some(body) = body {
+            let end = is_complete && !has_trailers;
+            if from_filter {
+                self.filter_data(id, kind, body, end);
+            } else {
+                self.next_data(id, kind, body, end);
+            }
+        }
+        if has_trailers {
+            self.hide_trailers(id, kind);
+            if from_filter {
+                self.filter_trailers(id, kind);
+            } else {
+                self.next_trailers(id, kind);
+            }
+        }
+    }
+
+    /// What the proxy holds of a body.
+    fn take_held(&mut self, id: StreamId, kind: StreamKind) -> Option<Vec<u8>> {
+        let direction = self.streams[id].direction(kind);
+        if std::mem::take(&mut direction.is_buffering) {
+            return Some(self.take_body(id, kind));
+        }
+        direction.buffered.take()
+    }
+
+    /// Runs a callback of the filter. `None` when the stream does not go on here: it was answered, or
+    /// is gone; else the action. `stopped` is the action of a filter that has answered.
+    fn in_filter(
+        &mut self,
+        id: StreamId,
+        kind: StreamKind,
+        callback: Callback,
+        stopped: u32,
+    ) -> Option<u32> {
+        let stream = &mut self.streams[id];
+        let Some(context) = stream.context else { return Some(CONTINUE) };
+        let vm = stream.vm;
+        stream.direction(kind).is_in_filter = true;
+        self.update_info(id);
+        let answer = self.call(vm, context, callback, |it| it.fail_stream(id));
+        let fails_open = self.fails_open();
+        let action = match answer {
+            Ok(answered) if answered.has_replied || answered.action > stopped => stopped,
+            Ok(answered) => answered.action,
+            Err(_) if fails_open => CONTINUE,
+            Err(_) => stopped,
+        };
+        let stream = &mut self.streams[id];
+        let direction = stream.direction(kind);
+        direction.is_in_filter = false;
+        let is_aborted = std::mem::take(&mut direction.is_aborted);
+        if self.streams[id].is_destroyed {
+            return None;
+        }
+        self.see_route(id);
+        if is_aborted {
+            self.send_prepared_reply(id);
+            return None;
+        }
+        Some(action)
+    }
+
+    fn fails_open(&self) -> bool {
+        self.settings.failure_policy == super::settings::FailurePolicy::Open
+    }
+
+    /// The VM has failed: so does the stream, unless it may pass (`CHECK_FAIL` in
+    /// proxy-wasm-cpp-host, `context.cc`).
+    fn fail_stream(&mut self, id: StreamId) {
+        let is_told = std::mem::replace(&mut self.streams[id].is_failure_told, true);
+        if is_told || self.fails_open() {
+            return;
+        }
+        self.send_local_reply(
+            id,
+            LocalResponse {
+                status: 503,
+                details: b"wasm_fail_stream".to_vec(),
+                grpc_status: Some(14),
+                ..LocalResponse::default()
+            },
+        );
+    }
+
+    fn pause(&mut self, id: StreamId, kind: StreamKind, iteration: Iteration) {
+        self.streams[id].direction(kind).iteration = iteration;
+    }
+
+    /// Whether nothing of this direction goes on any more.
+    fn is_over(&self, id: StreamId, kind: StreamKind) -> bool {
+        let stream = &self.streams[id];
+        stream.is_destroyed
+            || (kind == StreamKind::Request && stream.is_local_complete)
+            || stream.received.is_complete
+    }
+
+    fn next_headers(&mut self, id: StreamId, kind: StreamKind, end: bool) {
+        match kind {
+            StreamKind::Request => self.route_headers(id, end),
+            _ => self.client_headers(id, end),
+        }
+    }
+
+    fn next_data(&mut self, id: StreamId, kind: StreamKind, data: Vec<u8>, end: bool) {
+        if self.is_over(id, kind) {
+            return;
+        }
+        match kind {
+            StreamKind::Request => self.route_data(id, &data, end),
+            _ => self.client_data(id, &data, end),
+        }
+    }
+
+    fn next_trailers(&mut self, id: StreamId, kind: StreamKind) {
+        if self.is_over(id, kind) {
+            return;
+        }
+        let trailers = self.streams[id].direction(kind).trailers.take().unwrap_or_default();
+        match kind {
+            StreamKind::Request => self.route_trailers(id, trailers),
+            _ => self.client_trailers(id, trailers),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Behind the filter: the choice of a route, and the upstream's answer
+//! (Envoy, `source/common/router/router.cc`).
+
+use super::events::Event;
+use super::settings::Route;
+use super::simulation::Simulation;
+use super::stream::{StreamId, Target};
+use super::upstream::{Delivery, Part, Upstream, UpstreamRequest};
+use crate::abi::StreamKind;
+use crate::headers::HeaderMap;
+use crate::host::LocalResponse;
+
+/// The cluster of a proxy without routes.
+pub(super) const DEFAULT_CLUSTER: &str = "upstream";
+
+/// How a connection breaks before an answer, in Envoy's words.
+pub(super) const RESET_BODY: &str = "upstream connect error or disconnect/reset before headers. \
+    reset reason: connection termination";
+pub(super) const RESET_DETAILS: &str =
+    "upstream_reset_before_response_started{connection_termination}";
+
+impl Simulation {
+    /// The route of a request, chosen now if it is not.
+    pub(super) fn choose_route(&mut self, id: StreamId) -> Option<Target> {
+        if let Some(chosen) = &self.streams[id].route {
+            return chosen.clone();
+        }
+        let headers = self.headers_now(id, StreamKind::Request).unwrap_or_default();
+        let default = [Route::to(DEFAULT_CLUSTER)];
+        let routes = match self.settings.routes.as_slice() {
+            [] => &default,
+            routes => routes,
+        };
+        let target = routes.iter().find(|route| route.matches(&headers)).map(|route| Target {
+            route: route.name.clone(),
+            cluster: route.cluster.clone(),
+            timeout: route.timeout,
+        });
+        self.streams[id].route = Some(target.clone());
+        target
+    }
+
+    /// After a callback: the filter may have cleared the route, or changed headers, which does it too
+    /// (`Context::replaceHeaderMapValue` and others).
+    pub(super) fn see_route(&mut self, id: StreamId) {
+        let stream = &self.streams[id];
+        let Some(context) = stream.context else { return };
+        let is_gone = self.vms[stream.vm].host.lock().stream_info(context).route.is_none();
+        if is_gone && stream.outgoing.request.is_none() {
+            self.streams[id].route = None;
+        }
+    }
+
+    fn refuse(&mut self, id: StreamId, status: u32, details: &str, body: &str) {
+        self.send_local_reply(
+            id,
+            LocalResponse {
+                status,
+                details: details.into(),
+                body: body.into(),
+                ..LocalResponse::default()
+            },
+        );
+    }
+
+    pub(super) fn route_headers(&mut self, id: StreamId, end: bool) {
+        let Some(target) = self.choose_route(id) else {
+            return self.refuse(id, 404, "route_not_found", "");
+        };
+        let headers = self.streams[id].request.headers.clone().unwrap_or_default();
+        let Some(upstream) = self.upstreams.get_mut(&target.cluster) else {
+            return self.refuse(id, 503, "cluster_not_found", "");
+        };
+        let request = UpstreamRequest {
+            cluster: target.cluster.clone(),
+            headers,
+            is_complete: end,
+            ..UpstreamRequest::default()
+        };
+        upstream.requests.push(request);
+        let is_early = upstream.is_early;
+        let index = upstream.requests.len().saturating_sub(1);
+        self.streams[id].outgoing.request = Some((target.cluster, index));
+        if end {
+            self.request_complete(id);
+        } else if is_early {
+            self.ask_upstream(id);
+        }
+    }
+
+    fn upstream_request(&mut self, id: StreamId) -> Option<&mut UpstreamRequest> {
+        let (cluster, index) = self.streams[id].outgoing.request.as_ref()?;
+        self.upstreams.get_mut(cluster)?.requests.get_mut(*index)
+    }
+
+    pub(super) fn route_data(&mut self, id: StreamId, data: &[u8], end: bool) {
+        if let Some(request) = self.upstream_request(id) {
+            request.body.extend_from_slice(data);
+        }
+        if end {
+            self.request_complete(id);
+        }
+    }
+
+    pub(super) fn route_trailers(&mut self, id: StreamId, trailers: HeaderMap) {
+        if let Some(request) = self.upstream_request(id) {
+            request.trailers = trailers;
+        }
+        self.request_complete(id);
+    }
+
+    fn request_complete(&mut self, id: StreamId) {
+        let Some(request) = self.upstream_request(id) else { return };
+        request.is_complete = true;
+        let timeout = self.streams[id].route.clone().flatten().and_then(|target| target.timeout);
+        if let Some(timeout) = timeout {
+            self.events.plan(self.now().saturating_add(timeout), Event::RouteTimeout(id));
+        }
+        if self.streams[id].outgoing.delivery.is_none() {
+            self.ask_upstream(id);
+        }
+    }
+
+    fn ask_upstream(&mut self, id: StreamId) {
+        let Some((cluster, index)) = self.streams[id].outgoing.request.clone() else { return };
+        let Some(upstream) = self.upstreams.get_mut(&cluster) else { return };
+        self.streams[id].outgoing.delivery = Some(upstream.answer(index));
+        self.events.plan(self.now(), Event::Answer(id));
+    }
+
+    /// The next parts of an upstream's answer.
+    pub(super) fn deliver(&mut self, id: StreamId) {
+        loop {
+            let stream = &mut self.streams[id];
+            if stream.is_destroyed || stream.outgoing.is_over {
+                return;
+            }
+            let Some(delivery) = &mut stream.outgoing.delivery else { return };
+            let Some(part) = delivery.next() else { return self.end_answer(id) };
+            let is_last = delivery.is_at_end();
+            match part {
+                Part::Wait(time) => {
+                    let time = self.now().saturating_add(time);
+                    return self.events.plan(time, Event::Answer(id));
+                }
+                Part::Told | Part::Hang => return,
+                part => self.deliver_part(id, part, is_last),
+            }
+        }
+    }
+
+    /// Nothing follows what has waited.
+    fn end_answer(&mut self, id: StreamId) {
+        self.streams[id].outgoing.is_over = true;
+        self.respond_data(id, Vec::new(), true);
+    }
+
+    fn deliver_part(&mut self, id: StreamId, part: Part, is_last: bool) {
+        match part {
+            Part::Headers(headers) => {
+                self.streams[id].outgoing.has_answered = true;
+                if self.streams[id].details.is_empty() {
+                    self.streams[id].details = "via_upstream".into();
+                }
+                self.respond_headers(id, headers, is_last);
+            }
+            Part::Body(data) => self.deliver_body(id, data, is_last),
+            Part::Trailers(trailers) => self.respond_trailers(id, trailers),
+            Part::Reset => self.upstream_reset(id),
+            Part::Wait(_) | Part::Told | Part::Hang => {}
+        }
+        if is_last {
+            self.streams[id].outgoing.is_over = true;
+        }
+    }
+
+    /// Over HTTP/1.1 the end of a body comes by itself.
+    fn deliver_body(&mut self, id: StreamId, data: Vec<u8>, is_last: bool) {
+        let cluster = self.streams[id].outgoing.request.as_ref().map(|(cluster, _)| cluster);
+        let upstream = cluster.and_then(|cluster| self.upstreams.get(cluster));
+        let is_http2 = upstream.is_some_and(|upstream| upstream.is_http2);
+        self.respond_data(id, data, is_last && is_http2);
+        if is_last && !is_http2 && !self.streams[id].is_destroyed {
+            self.respond_data(id, Vec::new(), true);
+        }
+    }
+
+    fn upstream_reset(&mut self, id: StreamId) {
+        self.streams[id].outgoing.is_over = true;
+        if self.streams[id].outgoing.has_answered {
+            self.streams[id].details =
+                "upstream_reset_after_response_started{connection_termination}".into();
+            return self.reset_client(id);
+        }
+        self.refuse(id, 503, RESET_DETAILS, RESET_BODY);
+    }
+
+    pub(super) fn route_timeout(&mut self, id: StreamId) {
+        let stream = &mut self.streams[id];
+        if stream.is_destroyed || stream.received.is_complete || stream.outgoing.is_over {
+            return;
+        }
+        let has_answered = stream.outgoing.has_answered;
+        self.end_outgoing(id);
+        if has_answered {
+            self.streams[id].details = "response_timeout".into();
+            return self.reset_client(id);
+        }
+        self.refuse(id, 504, "response_timeout", "upstream request timeout");
+    }
+
+    /// The upstream is told no more, and nothing more is taken from it.
+    pub(super) fn end_outgoing(&mut self, id: StreamId) {
+        let was_over = std::mem::replace(&mut self.streams[id].outgoing.is_over, true);
+        if !was_over && let Some(request) = self.upstream_request(id) {
+            request.is_reset = true;
+        }
+    }
+}
+
+impl Upstream {
+    /// What it answers to a request that it has got.
+    pub(super) fn answer(&mut self, index: usize) -> Delivery {
+        match self.requests.get(index) {
+            Some(request) => (self.respond)(request).into_delivery(),
+            None => Delivery::default(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The proxy at work: one event after the other, and callbacks as Envoy makes them.
+
+use super::calls::Call;
+use super::events::{Event, Events};
+use super::settings::{PluginSettings, Settings};
+use super::stream::{Stream, StreamId};
+use super::upstream::Upstream;
+use super::workers::VmSlot;
+use crate::abi::StreamKind;
+use crate::engine::{Callback, Filter};
+use crate::module::Trap;
+use crate::simulated::{Action, LogLine, Process};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Everything there is.
+pub(super) struct Simulation {
+    pub(super) filter: Filter,
+    pub(super) process: Process,
+    pub(super) settings: Settings,
+    /// By listener.
+    pub(super) plugins: Vec<PluginSettings>,
+    /// The main thread's, then one for each worker.
+    pub(super) vms: Vec<VmSlot>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) upstreams: BTreeMap<String, Upstream>,
+    pub(super) calls: Vec<Call>,
+    pub(super) events: Events,
+    pub(super) log: Vec<(usize, LogLine)>,
+    pub(super) traps: Vec<Trap>,
+    pub(super) next_worker: usize,
+    pub(super) hooks: Vec<super::workers::Hook>,
+}
+
+/// What a callback of a stream answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) action: u32,
+    /// Whether the filter has answered the client meanwhile: then nothing goes on
+    /// (`WasmBase::isNextIterationStopped`).
+    pub(super) has_replied: bool,
+}
+
+impl Simulation {
+    pub(super) fn now(&self) -> Duration {
+        self.process.lock().monotonic_time
+    }
+
+    /// Moves time, and lets everything happen that falls into it.
+    pub(super) fn advance(&mut self, by: Duration) {
+        let end = self.now().saturating_add(by);
+        while let Some((time, event)) = self.events.next(end) {
+            self.process.advance(time.saturating_sub(self.now()));
+            self.happen(event);
+        }
+        self.process.advance(end.saturating_sub(self.now()));
+    }
+
+    /// Lets everything happen that needs no time.
+    pub(super) fn settle(&mut self) {
+        self.advance(Duration::ZERO);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Tick { vm, root, setting } => self.tick(vm, root, setting),
+            Event::Answer(stream) => self.deliver(stream),
+            Event::RouteTimeout(stream) => self.route_timeout(stream),
+            Event::Call(call) => self.advance_call(call),
+            Event::CallTimeout(call) => self.time_out_call(call),
+        }
+    }
+
+    /// Runs a callback, and then what it asked for (`DeferAfterCallActions` in proxy-wasm-cpp-host).
+    pub(super) fn call(
+        &mut self,
+        vm: usize,
+        context: u32,
+        callback: Callback,
+        failed: impl FnOnce(&mut Self),
+    ) -> Result<Answered, Trap> {
+        let Some(slot) = self.vms.get_mut(vm) else { return Err(Trap::ended(callback.name())) };
+        let answer = slot.call(context, callback);
+        let collected = slot.collect();
+        self.log.extend(collected.log.into_iter().map(|line| (vm, line)));
+        if let Err(trap) = &answer
+            && collected.has_failed_now
+        {
+            self.traps.push(trap.clone());
+        }
+        for (root, period) in collected.ticks {
+            self.set_tick(vm, root, period);
+        }
+        for callout in collected.callouts {
+            self.begin_call(vm, callout);
+        }
+        if answer.is_err() {
+            failed(self);
+        }
+        let has_replied =
+            collected.actions.iter().any(|(_, action)| matches!(action, Action::Reply(_)));
+        self.after_call(vm, collected.actions);
+        answer.map(|action| Answered { action, has_replied })
+    }
+
+    /// A stream is reset at once, the rest waits its turn. Callbacks that it leads to go on with what
+    /// is left.
+    fn after_call(&mut self, vm: usize, actions: Vec<(u32, Action)>) {
+        for (context, action) in actions {
+            match action {
+                Action::Close(_) => self.close(vm, context),
+                later => {
+                    if let Some(slot) = self.vms.get_mut(vm) {
+                        slot.actions.push_back((context, later));
+                    }
+                }
+            }
+        }
+        while let Some((context, action)) =
+            self.vms.get_mut(vm).and_then(|slot| slot.actions.pop_front())
+        {
+            let Some(stream) = self.stream_of(vm, context) else { continue };
+            match action {
+                Action::Continue(kind) => self.continue_stream(stream, kind),
+                Action::Reply(reply) => self.send_local_reply(stream, reply),
+                Action::Close(_) => {}
+            }
+        }
+    }
+
+    fn close(&mut self, vm: usize, context: u32) {
+        let Some(id) = self.stream_of(vm, context) else { return };
+        let stream = &mut self.streams[id];
+        if stream.details.is_empty() {
+            stream.details = "wasm_fail_stream".into();
+        }
+        self.reset_client(id);
+    }
+
+    /// The stream with this context, as long as there is one.
+    pub(super) fn stream_of(&self, vm: usize, context: u32) -> Option<StreamId> {
+        let is_it = |stream: &Stream| {
+            stream.vm == vm && stream.context == Some(context) && !stream.is_destroyed
+        };
+        self.streams.iter().rposition(is_it)
+    }
+
+    /// Answers the client by breaking off.
+    pub(super) fn reset_client(&mut self, id: StreamId) {
+        self.streams[id].received.is_reset = true;
+        self.destroy(id);
+    }
+
+    /// The stream is over: it is logged, and the filter told (`ConnectionManagerImpl::doDeferredStreamDestroy`).
+    pub(super) fn destroy(&mut self, id: StreamId) {
+        let stream = &mut self.streams[id];
+        if std::mem::replace(&mut stream.is_destroyed, true) {
+            return;
+        }
+        let (vm, context) = (stream.vm, stream.context);
+        self.end_outgoing(id);
+        let Some(context) = context else { return };
+        self.update_info(id);
+        for callback in [Callback::Log, Callback::Done, Callback::Delete] {
+            // A VM that fails now has nobody left to tell.
+            let _ = self.call(vm, context, callback, |_| {});
+        }
+    }
+
+    /// What filters see of a stream as its attributes.
+    pub(super) fn update_info(&mut self, id: StreamId) {
+        let request = self.headers_now(id, StreamKind::Request);
+        let response = self.headers_now(id, StreamKind::Response);
+        let now = self.process.lock().unix_time;
+        let stream = &self.streams[id];
+        let Some(context) = stream.context else { return };
+        let route = stream.route.clone().flatten();
+        let mut host = self.vms[stream.vm].host.lock();
+        let info = host.stream_info(context);
+        info.request = request.unwrap_or_default();
+        info.response = response;
+        info.protocol = if stream.is_http2 { "HTTP/2" } else { "HTTP/1.1" };
+        info.started = if info.started.is_zero() { now } else { info.started };
+        info.route = route.map(|target| (target.route, target.cluster));
+        info.details.clone_from(&stream.details);
+        info.response_size = stream.received.body.len() as u64;
+        info.connection = id as u64;
+    }
+}

@@ -1,0 +1,90 @@
+//! What Envoy tells of a stream by itself: its attributes
+//! (<https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>).
+
+use crate::headers::HeaderMap;
+use std::time::Duration;
+
+/// The attributes of one request and its response, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamInfo {
+    pub(crate) request: HeaderMap,
+    pub(crate) response: Option<HeaderMap>,
+    pub(crate) protocol: &'static str,
+    /// Since 1970.
+    pub(crate) started: Duration,
+    pub(crate) route: Option<(String, String)>,
+    pub(crate) details: String,
+    pub(crate) request_size: u64,
+    pub(crate) response_size: u64,
+    pub(crate) connection: u64,
+}
+
+impl StreamInfo {
+    /// An attribute, as the ABI writes it; its path is joined by zero bytes.
+    pub(crate) fn get(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let path = std::str::from_utf8(path).ok()?;
+        let parts: Vec<&str> = path.split('\0').filter(|part| !part.is_empty()).collect();
+        match parts.as_slice() {
+            ["request", "headers", name] => header(&self.request, name),
+            ["request", name] => self.of_request(name),
+            ["response", "headers", name] => header(self.response.as_ref()?, name),
+            ["response", name] => self.of_response(name),
+            ["xds", "route_name"] => Some(self.route.as_ref()?.0.clone().into_bytes()),
+            ["xds", "cluster_name"] => Some(self.route.as_ref()?.1.clone().into_bytes()),
+            ["connection", "id"] => number(self.connection),
+            ["connection", "mtls"] => Some(vec![0]),
+            ["source", "address"] => Some(b"192.0.2.1:50000".to_vec()),
+            ["source", "port"] => number(50_000),
+            ["destination", "address"] => Some(b"192.0.2.10:8080".to_vec()),
+            ["destination", "port"] => number(8080),
+            _ => None,
+        }
+    }
+
+    fn of_request(&self, name: &str) -> Option<Vec<u8>> {
+        let path = || self.request.get(":path").unwrap_or_default();
+        let question = || path().iter().position(|byte| *byte == b'?');
+        match name {
+            "path" => Some(path().to_vec()),
+            "url_path" => path().get(..question().unwrap_or(path().len())).map(<[u8]>::to_vec),
+            "query" => {
+                let query = question().and_then(|at| path().get(at.saturating_add(1)..));
+                Some(query.unwrap_or_default().to_vec())
+            }
+            "host" => header(&self.request, ":authority"),
+            "method" => header(&self.request, ":method"),
+            "scheme" => header(&self.request, ":scheme"),
+            "referer" => header(&self.request, "referer"),
+            "useragent" => header(&self.request, "user-agent"),
+            "id" => header(&self.request, "x-request-id"),
+            "protocol" => Some(self.protocol.as_bytes().to_vec()),
+            "size" => number(self.request_size),
+            "time" => number(u64::try_from(self.started.as_nanos()).ok()?),
+            _ => None,
+        }
+    }
+
+    fn of_response(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            "code" => {
+                let status = self.response.as_ref()?.get(":status")?;
+                number(std::str::from_utf8(status).ok()?.parse().ok()?)
+            }
+            "code_details" if !self.details.is_empty() => Some(self.details.clone().into_bytes()),
+            "flags" => number(0),
+            "size" => number(self.response_size),
+            _ => None,
+        }
+    }
+}
+
+/// All values, joined by commas.
+fn header(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
+    let values: Vec<_> = headers.get_all(name).collect();
+    (!values.is_empty()).then(|| values.join(&b","[..]))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the others, an attribute that may be absent")]
+fn number(value: u64) -> Option<Vec<u8>> {
+    Some(value.to_le_bytes().to_vec())
+}
