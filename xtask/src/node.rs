@@ -19,7 +19,10 @@ pub(crate) fn ensure_installed() -> Result<String> {
     if !debian::can_install() {
         return Err(missing).with_context(way_out);
     }
-    debian::install("nodejs").and_then(|()| installed()).with_context(way_out)
+    debian::install("nodejs")
+        .and_then(|()| installed())
+        .with_context(|| missing.to_string())
+        .with_context(way_out)
 }
 
 /// The version of the one on the `PATH`, if it will do.
