@@ -2,8 +2,10 @@
 
 mod cargo;
 mod commands;
+mod debian;
 mod folder;
 mod interrupt;
+mod node;
 mod optimize;
 mod ports;
 mod prune;

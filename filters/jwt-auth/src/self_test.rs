@@ -84,7 +84,6 @@ pub fn run(family: AlgorithmFamily) -> Result<Verifier, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::FakeHost;
 
     const FAMILIES: [AlgorithmFamily; 2] = [AlgorithmFamily::Rsa, AlgorithmFamily::Ec];
 
@@ -95,31 +94,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_known_answers_are_right_by_a_host_that_verifies() {
-        for family in FAMILIES {
-            let host = FakeHost::install();
-            assert_eq!(run(family), Ok(Verifier::Host));
-            assert_eq!(host.verified.get(), 2);
-        }
-    }
+    /// A host answers natively only.
+    #[cfg(not(target_arch = "wasm32"))]
+    mod by_a_host {
+        use super::*;
+        use crate::testing::FakeHost;
 
-    #[test]
-    fn a_host_that_fails_is_left_aside() {
-        FakeHost::install().fails.set(true);
-        for family in FAMILIES {
-            assert_eq!(run(family), Ok(Verifier::Module));
-        }
-    }
-
-    #[test]
-    fn a_host_that_disagrees_is_refused() {
-        let host = FakeHost::install();
-        for answer in [true, false] {
-            host.always_says.set(Some(answer));
+        #[test]
+        fn the_known_answers_are_right_by_a_host_that_verifies() {
             for family in FAMILIES {
-                let error = run(family).unwrap_err().to_string();
-                assert!(error.contains("a host that gets the known answer"), "{error}");
+                let host = FakeHost::install();
+                assert_eq!(run(family), Ok(Verifier::Host));
+                assert_eq!(host.verified.get(), 2);
+            }
+        }
+
+        #[test]
+        fn a_host_that_fails_is_left_aside() {
+            FakeHost::install().fails.set(true);
+            for family in FAMILIES {
+                assert_eq!(run(family), Ok(Verifier::Module));
+            }
+        }
+
+        #[test]
+        fn a_host_that_disagrees_is_refused() {
+            let host = FakeHost::install();
+            for answer in [true, false] {
+                host.always_says.set(Some(answer));
+                for family in FAMILIES {
+                    let error = run(family).unwrap_err().to_string();
+                    assert!(error.contains("a host that gets the known answer"), "{error}");
+                }
             }
         }
     }

@@ -10,9 +10,10 @@
 
 use std::fmt;
 
-#[cfg(target_arch = "wasm32")]
+// The SDK's own tests have a host of theirs on wasm32, too.
+#[cfg(all(target_arch = "wasm32", not(test)))]
 mod module;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 pub mod native;
 
 /// Why a host call did not do what it was asked.
@@ -275,10 +276,10 @@ pub struct GrpcCall<'a> {
 /// A value of shared data and the number that a compare-and-swap must name to replace it.
 pub type Versioned = (Vec<u8>, u32);
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(test)))]
 #[doc(hidden)]
 pub use module::allocate;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(test)))]
 pub(crate) use module::*;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 pub(crate) use native::calls::*;

@@ -247,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn more_bytes_than_memory_can_hold_are_the_longest_length_there_is() {
+        // 32 bits would leave 1 and 0.
+        for bytes in [(1 << 32) + 1, 4 << 40] {
+            let length = ByteSize::new(bytes).as_usize();
+            assert_eq!(length as u64, bytes.min(usize::MAX as u64));
+        }
+    }
+
+    #[test]
     fn it_is_shown_in_the_largest_unit_that_fits() {
         for (bytes, text) in [
             (0, "0B"),

@@ -72,7 +72,7 @@ mod spelling;
 mod whole;
 
 pub use duration::{Duration, PositiveDuration};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 pub use environment::with_environment;
 pub use error::{ConfigError, exactly_one, quoted};
 pub use names::{CookieName, HeaderName, HeaderValue};

@@ -246,6 +246,12 @@ mod tests {
     }
 
     #[test]
+    fn a_number_past_32_bits_is_no_status() {
+        // 32 bits would leave 14.
+        assert_eq!(Status::from_code((1 << 32) + 14), None);
+    }
+
+    #[test]
     fn http_statuses_are_what_a_grpc_client_makes_of_them() {
         for (http, status) in [
             (400, Status::Internal),

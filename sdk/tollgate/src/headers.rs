@@ -236,6 +236,28 @@ mod tests {
         assert!(HeaderMap::from_buffer(Vec::new()).unwrap().is_empty());
     }
 
+    /// A pair and eight bytes of table for it, where the numbers in front are changed.
+    fn with_numbers(numbers: &[u32]) -> Result<HeaderMap, MalformedHeaders> {
+        let mut buffer = HeaderMap::from_pairs([("a", "1")]).as_buffer().to_vec();
+        let bytes: Vec<_> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        HeaderMap::from_buffer(buffer)
+    }
+
+    #[test]
+    fn a_count_of_more_pairs_than_memory_can_hold_is_refused() {
+        // Of the first two, 32 bits would leave a table of 0 and of 8 bytes.
+        for count in [1 << 29, (1 << 29) + 1, u32::MAX] {
+            assert!(with_numbers(&[count]).is_err(), "{count}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_more_bytes_than_memory_can_hold_are_refused() {
+        // With their closing zeros they are 2^32 + 4: 32 bits would leave the 4 that are there.
+        assert!(with_numbers(&[1, u32::MAX, 3]).is_err());
+    }
+
     #[test]
     fn debug_output_does_not_show_values() {
         let map = HeaderMap::from_pairs([("authorization", "Bearer abc")]);

@@ -11,7 +11,7 @@ pub(super) enum Missing {
 
 /// The value of a variable.
 pub(super) fn variable(name: &str) -> Result<String, Missing> {
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(any(not(target_arch = "wasm32"), test))]
     if let Some(value) = native::overridden(name) {
         return value.ok_or(Missing::Absent);
     }
@@ -21,10 +21,10 @@ pub(super) fn variable(name: &str) -> Result<String, Missing> {
     })
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 pub use native::with_environment;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 mod native {
     use std::cell::RefCell;
     use std::collections::BTreeMap;

@@ -99,6 +99,7 @@ mod tests {
             "/a/",
             "/a/1/x",
             "/c/0",
+            "/a/4294967296", // 2^32, of which 32 bits would leave 0
             "/a/99999999999999999999",
         ] {
             assert_eq!(find(pointer, &document), None, "{pointer}");

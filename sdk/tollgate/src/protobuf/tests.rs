@@ -30,6 +30,13 @@ fn defaults_are_not_written() {
     assert_eq!(Message::default().bytes(1, b"").number(2, 0).finish(), b"");
 }
 
+#[test]
+fn a_length_of_more_bytes_than_memory_can_hold_is_malformed() {
+    // 2^32 + 1, of which 32 bits would leave the 1 byte that is there.
+    let message = [0x0a, 0x81, 0x80, 0x80, 0x80, 0x10, b'a'];
+    assert_eq!(bytes_field(&message, 1), Err(Malformed));
+}
+
 proptest! {
     #[test]
     fn what_is_written_by_hand_is_what_prost_writes(bytes: Vec<u8>, number: u64) {

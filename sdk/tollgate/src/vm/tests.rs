@@ -608,6 +608,7 @@ fn callbacks_for_what_is_unknown_or_gone_have_no_effect() {
     assert!(host.replies.borrow().is_empty());
 }
 
+#[cfg(not(target_arch = "wasm32"))] // no threads there
 #[test]
 fn without_a_vm_callbacks_have_no_effect() {
     std::thread::spawn(|| {

@@ -1,7 +1,7 @@
 //! The load generator: `wrk`, found or installed, run for a moment, and what it says.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tollgate_e2e::workspace_root;
 use super::traffic::Traffic;
 use super::usage;
 use crate::cargo::shown;
-use crate::ui;
+use crate::debian;
 
 const PROGRAM: &str = "wrk";
 
@@ -30,18 +30,13 @@ pub(super) fn ensure_installed() -> Result<()> {
         return Ok(());
     }
     ensure!(
-        is_debian() && is_root(),
+        debian::can_install(),
         "the load generator `{PROGRAM}` is not on the PATH. Any of these installs it:\n  \
          - Debian, Ubuntu: apt-get install {PROGRAM} (as root; then `cargo xtask bench` does it itself)\n  \
          - Fedora: dnf install {PROGRAM}; Alpine: apk add {PROGRAM}; Arch: pacman -S {PROGRAM}\n  \
          - from source: https://github.com/wg/wrk"
     );
-    let _busy = ui::busy(&format!("apt-get install {PROGRAM} (once on this machine)"));
-    // A machine that never asked has no list of packages.
-    if apt_get(&["install", "-y", PROGRAM]).is_err() {
-        apt_get(&["update"])?;
-        apt_get(&["install", "-y", PROGRAM])?;
-    }
+    debian::install(PROGRAM)?;
     ensure!(is_installed(), "apt-get reported success, and `{PROGRAM}` is not on the PATH still");
     Ok(())
 }
@@ -50,24 +45,6 @@ fn is_installed() -> bool {
     let mut probe = Command::new(PROGRAM);
     probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok() // its status is 1 even so
-}
-
-fn is_debian() -> bool {
-    Path::new("/etc/debian_version").is_file()
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    let line = shown(&command);
-    let output = command.output().with_context(|| format!("cannot run `{line}`"))?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{line}` failed: {}", complaint.trim());
-    Ok(())
 }
 
 /// What it saw in one run.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::modules::{self, Example, Probe};
+use tollgate_e2e::modules::{self, Example, FILTERS, Probe};
 
 use super::counts::{Counts, failed_test};
 use crate::cargo::{self, WASM_TARGET, cargo, shown};
 use crate::commands::build;
+use crate::node;
 use crate::ui;
 
 /// A part that can be run by itself.
@@ -20,18 +21,21 @@ pub(super) enum Part {
     Lint,
     /// All tests that need no Envoy
     Unit,
+    /// Those of what goes into modules, built as modules are, in Node
+    Wasm32,
     /// Builds the filters and tests them in stock Envoy; the demo, too
     Envoy,
 }
 
 impl Part {
     /// In the order in which they are run.
-    pub(super) const ALL: [Self; 3] = [Self::Lint, Self::Unit, Self::Envoy];
+    pub(super) const ALL: [Self; 4] = [Self::Lint, Self::Unit, Self::Wasm32, Self::Envoy];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",
             Self::Unit => "unit",
+            Self::Wasm32 => "wasm32",
             Self::Envoy => "envoy",
         }
     }
@@ -43,6 +47,7 @@ impl Part {
         let ran = match self {
             Self::Lint => lint(&mut outcome),
             Self::Unit => unit(&mut outcome),
+            Self::Wasm32 => wasm32(&mut outcome),
             Self::Envoy => envoy(&mut outcome),
         };
         if let Err(error) = ran {
@@ -130,6 +135,18 @@ fn unit(outcome: &mut Outcome) -> Result<()> {
     let exclude = ["--exclude", "tollgate-e2e", "--exclude", "tollgate-example-greeter"];
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.args(exclude);
+    outcome.test(tests)
+}
+
+/// See `tests/wasm32/README.md`.
+fn wasm32(outcome: &mut Outcome) -> Result<()> {
+    cargo::ensure_wasm_target()?;
+    println!("Node {}", node::ensure_installed()?);
+    let mut tests = cargo(&["test", "--target", WASM_TARGET, "--lib", "--no-fail-fast"]);
+    tests.args(["--package", "tollgate"]);
+    for filter in FILTERS {
+        tests.args(["--package", &filter.package()]);
+    }
     outcome.test(tests)
 }
 

@@ -83,6 +83,7 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))] // `with_environment` is native
 #[test]
 fn keys_may_come_from_an_environment_variable_of_the_vm() {
     let variable = json!({ "environment_variable": "JWKS" });
