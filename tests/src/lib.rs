@@ -12,6 +12,8 @@
 //! | [`oracle`] | a filter of this project and Envoy's own, side by side |
 //! | [`modules`] | where the built `.wasm` files are |
 //! | [`costs`] | what a request costs each filter, as recorded |
+//! | [`scenario`] | how Envoy's Wasm host behaves, as scenarios that more than one world can show |
+//! | [`scenarios`] | the scenarios themselves |
 //! | [`wait`] | waits for a condition instead of for a time |
 //!
 //! A whole test:
@@ -46,6 +48,8 @@ pub mod costs;
 pub mod envoy;
 pub mod modules;
 pub mod oracle;
+pub mod scenario;
+pub mod scenarios;
 pub mod tokens;
 pub mod upstream;
 pub mod wait;

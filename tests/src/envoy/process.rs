@@ -46,7 +46,16 @@ impl Process {
     ///
     /// When there is no Envoy, or when it ends or is not ready in time; shows the end of its log.
     pub async fn start(config: &Value, workers: u32) -> Result<Self> {
-        Self::ready(Running::spawn(Config::Json(config), workers).await?).await
+        Self::start_binary(locate_once().await?, config, workers).await
+    }
+
+    /// As [`start`](Self::start), with a certain Envoy.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn start_binary(binary: &Binary, config: &Value, workers: u32) -> Result<Self> {
+        Self::ready(Running::spawn(binary, Config::Json(config), workers)?).await
     }
 
     /// As [`start`](Self::start), with a configuration file (YAML or JSON).
@@ -55,7 +64,7 @@ impl Process {
     ///
     /// As for [`start`](Self::start).
     pub async fn start_file(config: &Path, workers: u32) -> Result<Self> {
-        Self::ready(Running::spawn(Config::File(config), workers).await?).await
+        Self::ready(Running::spawn(locate_once().await?, Config::File(config), workers)?).await
     }
 
     /// Starts Envoy with a configuration that it should refuse, and returns what it logged.
@@ -64,7 +73,7 @@ impl Process {
     ///
     /// When it accepts the configuration.
     pub async fn start_expecting_refusal(config: &Value) -> Result<String> {
-        let mut running = Running::spawn(Config::Json(config), 1).await?;
+        let mut running = Running::spawn(locate_once().await?, Config::Json(config), 1)?;
         match running.until_ready().await {
             Ok(_) => bail!("Envoy accepted the configuration. {}", running.log_tail()),
             Err(NotReady::Exited(status)) if !status.success() => running.logs(),
@@ -219,8 +228,7 @@ enum NotReady {
 }
 
 impl Running {
-    async fn spawn(config: Config<'_>, workers: u32) -> Result<Self> {
-        let envoy = locate_once().await?;
+    fn spawn(envoy: &Binary, config: Config<'_>, workers: u32) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("tollgate-envoy-").tempdir()?;
         let written = folder.path().join("bootstrap.json");
         let config = match config {
