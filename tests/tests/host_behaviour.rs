@@ -2,28 +2,36 @@
 
 use anyhow::Result;
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::scenario::{Envoy, World, version_of};
+use tollgate_e2e::scenario::{Envoy, Kit, Version, World, version_of};
 use tollgate_e2e::scenarios;
+
+/// What differs between a world and what is written.
+async fn differences(world: &impl World, version: Version) -> Result<Vec<String>> {
+    let scenarios = scenarios::all();
+    let mut differences = Vec::new();
+    for (scenario, observed) in scenarios.iter().zip(world.observe(&scenarios).await?) {
+        let difference = match observed {
+            Err(error) => Some(format!("{error:#}")),
+            Ok(observed) => observed.difference(scenario.expected_in(version).0),
+        };
+        differences.extend(difference.map(|it| format!("{}:\n{it}", scenario.name)));
+    }
+    Ok(differences)
+}
+
+#[tokio::test]
+async fn every_scenario_happens_in_the_simulated_proxy_as_it_is_written() -> Result<()> {
+    let newest = version_of(binary::PINNED).expect("a version of Envoy 1.x");
+    let differences = differences(&Kit, newest).await?;
+    assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_happens_in_stock_envoy_as_it_is_written() -> Result<()> {
     let binary = tokio::task::spawn_blocking(binary::locate).await??;
     let version = version_of(&binary.version).expect("a version of Envoy 1.x");
-    let scenarios = scenarios::all();
-    let mut failures = Vec::new();
-    let observed = Envoy::new(binary).observe(&scenarios).await?;
-    for (scenario, observed) in scenarios.iter().zip(observed) {
-        match observed {
-            Err(error) => failures.push(format!("{}: {error:#}", scenario.name)),
-            Ok(observed) => {
-                let (expected, _) = scenario.expected_in(version);
-                let difference = observed.difference(expected);
-                failures.extend(
-                    difference.map(|difference| format!("{}:\n{difference}", scenario.name)),
-                );
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+    let differences = differences(&Envoy::new(binary), version).await?;
+    assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
     Ok(())
 }

@@ -7,8 +7,52 @@ const MAX_BYTES: usize = 1 << 20;
 /// At most so many pairs does it take.
 const MAX_PAIRS: usize = 1024;
 
+/// Headers that Envoy keeps once: a further value is added behind a comma (`INLINE_*_HEADERS` in
+/// `envoy/http/header_map.h`, and what extensions of stock Envoy register).
+const INLINE: [&str; 38] = [
+    ":authority",
+    ":method",
+    ":path",
+    ":protocol",
+    ":scheme",
+    ":status",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "grpc-message",
+    "grpc-status",
+    "grpc-timeout",
+    "keep-alive",
+    "location",
+    "proxy-connection",
+    "proxy-status",
+    "server",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-client-trace-id",
+    "x-envoy-decorator-operation",
+    "x-envoy-downstream-service-cluster",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "x-envoy-upstream-service-time",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-request-id",
+    "x-envoy-internal",
+    "x-envoy-attempt-count",
+];
+
 /// An ordered list of headers. Names are in lower case, values are any bytes, and a header may be
-/// there several times.
+/// there several times. As in Envoy `host` is `:authority`, and some headers are there once at most, with
+/// their values joined by commas.
 ///
 /// ```
 /// use tollgate_testkit::HeaderMap;
@@ -56,7 +100,15 @@ impl HeaderMap {
 
     /// Adds a value, and keeps those that the header has.
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.pairs.push((lower_case(name.as_ref()), value.as_ref().to_vec()));
+        let (name, value) = (lower_case(name.as_ref()), value.as_ref());
+        if INLINE.iter().any(|inline| inline.as_bytes() == name)
+            && let Some((_, values)) = self.pairs.iter_mut().find(|(it, _)| *it == name)
+        {
+            values.push(b',');
+            values.extend_from_slice(value);
+            return;
+        }
+        self.pairs.push((name, value.to_vec()));
     }
 
     /// Sets a value, in the place of every one that the header has.
@@ -138,7 +190,8 @@ fn number(value: usize) -> [u8; 4] {
 }
 
 fn lower_case(name: &[u8]) -> Vec<u8> {
-    name.to_ascii_lowercase()
+    let name = name.to_ascii_lowercase();
+    if name == b"host" { b":authority".to_vec() } else { name }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {

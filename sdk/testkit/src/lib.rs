@@ -149,7 +149,8 @@ pub use headers::HeaderMap;
 pub use host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
 pub use module::{Instance, Module, Trap};
 pub use proxy::{
-    Answer, Exchange, FailurePolicy, Proxy, Request, Response, Route, UpstreamRequest,
+    AccessLogEntry, Answer, Exchange, FailurePolicy, Proxy, Request, Response, Route,
+    UpstreamRequest,
 };
 pub use simulated::SimulatedHost;
 pub use tollgate_macros::test;

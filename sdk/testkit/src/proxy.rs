@@ -32,7 +32,7 @@ mod upstream;
 mod views;
 mod workers;
 
-pub use exchange::{Exchange, Response};
+pub use exchange::{AccessLogEntry, Exchange, Response};
 pub use request::Request;
 pub use settings::{FailurePolicy, Route};
 pub use upstream::{Answer, UpstreamRequest};
@@ -113,6 +113,7 @@ impl Proxy {
             calls: Vec::new(),
             events: Events::default(),
             log: Vec::new(),
+            access_log: Vec::new(),
             traps: Vec::new(),
             next_worker: 0,
             hooks: Vec::new(),
@@ -194,6 +195,11 @@ impl Proxy {
     /// The VM's name.
     pub fn vm_id(&mut self, id: &str) -> &mut Self {
         self.set(|settings| settings.vm_id = id.into())
+    }
+
+    /// The root id of every plugin.
+    pub fn root_id(&mut self, id: &str) -> &mut Self {
+        self.set(|settings| settings.root_id = id.into())
     }
 
     /// An attribute, for every stream: text as it is, numbers in eight bytes little-endian, messages in
@@ -405,6 +411,12 @@ impl Proxy {
         let simulation = self.simulation.borrow();
         let its = simulation.log.iter().filter(|(it, _)| *it == thread);
         its.map(|(_, line)| line.clone()).collect()
+    }
+
+    /// How requests have ended so far, in that order.
+    #[must_use]
+    pub fn access_log(&self) -> Vec<AccessLogEntry> {
+        self.simulation.borrow().access_log.clone()
     }
 
     /// How VMs have failed so far.

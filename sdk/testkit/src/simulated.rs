@@ -58,6 +58,12 @@ pub struct SimulatedHost {
     /// What the proxy around this host tells of streams, and of plugins by root context.
     streams: BTreeMap<u32, StreamInfo>,
     plugin_names: BTreeMap<u32, String>,
+    /// The streams that are being logged: nothing of them can be changed.
+    shows_log: BTreeSet<u32>,
+    /// The streams whose route is to be chosen anew.
+    cleared_routes: BTreeSet<u32>,
+    /// The messages that may get trailers now.
+    new_trailers: BTreeSet<(u32, MapKind)>,
     /// Header maps and bodies that a module cannot see any more: it has continued the stream.
     released_headers: BTreeMap<(u32, MapKind), HeaderMap>,
     released_bodies: BTreeMap<(u32, BufferKind), Vec<u8>>,
@@ -122,6 +128,9 @@ impl SimulatedHost {
             properties: BTreeMap::new(),
             streams: BTreeMap::new(),
             plugin_names: BTreeMap::new(),
+            shows_log: BTreeSet::new(),
+            cleared_routes: BTreeSet::new(),
+            new_trailers: BTreeSet::new(),
             released_headers: BTreeMap::new(),
             released_bodies: BTreeMap::new(),
             filter_state: BTreeMap::new(),
@@ -320,6 +329,25 @@ impl SimulatedHost {
     /// What there is of a stream besides its messages.
     pub(crate) fn stream_info(&mut self, context: u32) -> &mut StreamInfo {
         self.streams.entry(context).or_default()
+    }
+
+    /// A stream is logged from now on.
+    pub(crate) fn show_log(&mut self, context: u32) {
+        self.shows_log.insert(context);
+    }
+
+    /// Whether the route of a stream is to be chosen anew; told once.
+    pub(crate) fn take_cleared_route(&mut self, context: u32) -> bool {
+        self.cleared_routes.remove(&context)
+    }
+
+    /// Whether a message without trailers may get some.
+    pub(crate) fn allow_trailers(&mut self, context: u32, map: MapKind, are_allowed: bool) {
+        if are_allowed {
+            self.new_trailers.insert((context, map));
+        } else {
+            self.new_trailers.remove(&(context, map));
+        }
     }
 
     /// How a plugin is called.

@@ -37,6 +37,7 @@
 
 mod envoy;
 mod http1;
+mod kit;
 mod module;
 mod observed;
 mod script;
@@ -47,6 +48,7 @@ use std::future::Future;
 use anyhow::Result;
 
 pub use self::envoy::Envoy;
+pub use self::kit::Kit;
 pub use Callback::*;
 pub use observed::*;
 pub use script::*;

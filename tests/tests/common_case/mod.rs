@@ -277,13 +277,13 @@ impl Outcome {
     /// The outcome of a stream so far, whose request headers were answered by `action`.
     pub(crate) fn of(vm: &Vm, stream: u32, action: u32) -> Self {
         let host = vm.host();
-        let mut responses = host.local_responses().iter().rev();
+        let mut responses = host.local_responses().into_iter().rev();
         let response = responses.find(|(it, _)| *it == stream);
         Self {
             goes_on: action == CONTINUE
                 || host.continued().contains(&(stream, StreamKind::Request)),
             upstream_headers: host.headers(stream, MapKind::RequestHeaders).clone(),
-            local_response: response.map(|(_, response)| response.clone()),
+            local_response: response.map(|(_, response)| response),
             is_reset: host.closed().contains(&(stream, StreamKind::Request)),
         }
     }

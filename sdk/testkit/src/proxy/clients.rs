@@ -8,6 +8,10 @@ use crate::abi::StreamKind;
 use crate::engine::Callback;
 use crate::headers::HeaderMap;
 
+/// Headers of the connection alone.
+const OF_CONNECTION: [&str; 5] =
+    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+
 impl Simulation {
     /// A request arrives.
     pub(super) fn begin(&mut self, sending: &Sending) -> StreamId {
@@ -35,7 +39,7 @@ impl Simulation {
 
     fn new_stream(&mut self, vm: usize, sending: &Sending) -> StreamId {
         let id = self.streams.len();
-        let headers = self.arriving(&sending.headers, sending.is_http2, id);
+        let headers = self.arriving(&sending.all_headers(), sending.is_http2, id);
         let content_type = headers.get("content-type").unwrap_or_default();
         let mut stream = Stream {
             vm,
@@ -50,6 +54,7 @@ impl Simulation {
             outgoing: Outgoing::default(),
             received: Received::default(),
             details: String::new(),
+            flags: "",
             prepared_reply: None,
             has_response_headers: false,
             response_headers_sent: false,
@@ -61,13 +66,20 @@ impl Simulation {
         id
     }
 
-    /// What the connection manager makes of headers before filters see them.
+    /// What the connection manager makes of headers before filters see them
+    /// (`ConnectionManagerUtility::mutateRequestHeaders`).
     fn arriving(&self, sent: &HeaderMap, is_http2: bool, id: StreamId) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        let named = sent.get("connection").unwrap_or_default().to_ascii_lowercase();
+        let named: Vec<_> = named.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
+        let is_of_connection = |name: &[u8]| {
+            let is_named = named.contains(&name) && name != b"te" && !name.starts_with(b":");
+            is_named || OF_CONNECTION.iter().any(|it| it.as_bytes() == name)
+        };
         let cookies: Vec<_> = sent.get_all("cookie").collect();
+        let mut headers = HeaderMap::new();
         for (name, value) in sent.iter() {
             // HTTP/2 may split cookies; they are joined again.
-            if !(is_http2 && name == b"cookie") {
+            if !(is_of_connection(name) || is_http2 && name == b"cookie") {
                 headers.add(name, value);
             }
         }

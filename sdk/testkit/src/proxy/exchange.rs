@@ -1,7 +1,7 @@
 //! A request on its way, and what became of it.
 
 use super::simulation::Simulation;
-use super::stream::{Received, StreamId};
+use super::stream::{Received, Stream, StreamId};
 use super::upstream::UpstreamRequest;
 use crate::abi::StreamKind;
 use crate::headers::HeaderMap;
@@ -13,6 +13,28 @@ use std::rc::Rc;
 pub struct Exchange {
     pub(super) simulation: Rc<RefCell<Simulation>>,
     pub(super) id: StreamId,
+}
+
+/// What the access log says of a request that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLogEntry {
+    /// `%RESPONSE_CODE%`: 0 when the client has got no headers.
+    pub status: u16,
+    /// `%RESPONSE_CODE_DETAILS%`; empty when there are none.
+    pub details: String,
+    /// `%RESPONSE_FLAGS%`; empty when there are none.
+    pub flags: &'static str,
+}
+
+impl AccessLogEntry {
+    pub(super) fn of(stream: &Stream) -> Self {
+        let status = stream.received.headers.as_ref().and_then(status_of).unwrap_or_default();
+        Self { status, details: stream.details.clone(), flags: stream.flags }
+    }
+}
+
+fn status_of(headers: &HeaderMap) -> Option<u16> {
+    std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()
 }
 
 /// What the client has got.
@@ -58,10 +80,8 @@ impl Exchange {
     pub fn try_response(&self) -> Option<Response> {
         self.received(|received, details| {
             let headers = received.headers.clone()?;
-            let status =
-                headers.get(":status").and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
             Some(Response {
-                status: status.unwrap_or_default(),
+                status: status_of(&headers).unwrap_or_default(),
                 headers,
                 body: received.body.clone(),
                 trailers: received.trailers.clone(),
@@ -172,6 +192,7 @@ impl Exchange {
             if it.streams[id].details.is_empty() {
                 it.streams[id].details = "downstream_remote_disconnect".into();
             }
+            it.streams[id].flags = "DC";
             it.reset_client(id);
         });
     }

@@ -103,12 +103,18 @@ impl Simulation {
             StreamKind::Request => Callback::RequestBody { size, end },
             _ => Callback::ResponseBody { size, end },
         };
+        self.allow_trailers(id, kind, end);
         let action = self.in_filter(id, kind, callback, STOP_NO_BUFFER);
+        self.allow_trailers(id, kind, false);
         let body = self.take_body(id, kind);
         let Some(action) = action else { return };
         match action {
             CONTINUE => self.data_continues(id, kind, body, end),
-            STOP_AND_BUFFER => self.hold(id, kind, body),
+            STOP_AND_BUFFER => {
+                let direction = self.streams[id].direction(kind);
+                direction.has_trailers |= std::mem::take(&mut direction.has_new_trailers);
+                self.hold(id, kind, body);
+            }
             STOP_AND_WATERMARK => {
                 self.pause(id, kind, Iteration::StopSingle);
                 let direction = self.streams[id].direction(kind);
@@ -128,11 +134,16 @@ impl Simulation {
 
     fn data_continues(&mut self, id: StreamId, kind: StreamKind, body: Vec<u8>, end: bool) {
         let direction = self.streams[id].direction(kind);
+        let has_new_trailers = std::mem::take(&mut direction.has_new_trailers);
+        direction.has_trailers |= has_new_trailers;
         if direction.iteration == Iteration::StopSingle {
             direction.buffered.get_or_insert_default().extend(body);
             self.go_on(id, kind);
-        } else {
-            self.next_data(id, kind, body, end);
+            return;
+        }
+        self.next_data(id, kind, body, end && !has_new_trailers);
+        if has_new_trailers {
+            self.next_trailers(id, kind);
         }
     }
 

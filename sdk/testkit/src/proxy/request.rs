@@ -16,6 +16,10 @@ pub struct Request {
 /// What is sent.
 #[derive(Clone, Debug)]
 pub(super) struct Sending {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) host: String,
+    /// Without pseudo-headers.
     pub(super) headers: HeaderMap,
     pub(super) parts: Vec<Vec<u8>>,
     pub(super) trailers: Option<HeaderMap>,
@@ -25,16 +29,28 @@ pub(super) struct Sending {
     pub(super) listener: usize,
 }
 
+impl Sending {
+    /// All headers, in the order in which Envoy has them.
+    pub(super) fn all_headers(&self) -> HeaderMap {
+        let [method, path, host] = [&self.method, &self.path, &self.host].map(String::as_bytes);
+        let (method, path) = ((":method", method), (":path", path));
+        let (host, scheme) = ((":authority", host), (":scheme", &b"http"[..]));
+        let mut headers = match self.is_http2 {
+            true => HeaderMap::from([method, scheme, host, path]),
+            false => HeaderMap::from([host, path, method, scheme]),
+        };
+        headers.extend(self.headers.iter());
+        headers
+    }
+}
+
 impl Request {
     pub(super) fn new(simulation: Rc<RefCell<Simulation>>, method: &str, path: &str) -> Self {
-        let headers = HeaderMap::from([
-            (":authority", "example.com"),
-            (":path", path),
-            (":method", method),
-            (":scheme", "http"),
-        ]);
         let sending = Sending {
-            headers,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            host: "example.com".to_owned(),
+            headers: HeaderMap::new(),
             parts: Vec::new(),
             trailers: None,
             is_open: false,
@@ -53,7 +69,7 @@ impl Request {
 
     /// The host that it asks for; `example.com` unless it is set.
     pub fn host(mut self, host: &str) -> Self {
-        self.sending.headers.replace(":authority", host);
+        host.clone_into(&mut self.sending.host);
         self
     }
 
@@ -86,7 +102,7 @@ impl Request {
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
         let mut it =
             self.http2().header("content-type", "application/grpc").header("te", "trailers");
-        it.sending.headers.replace(":method", "POST");
+        "POST".clone_into(&mut it.sending.method);
         it.chunk([&[0], &length[..], message].concat())
     }
 

@@ -31,7 +31,10 @@ impl Simulation {
             [] => &default,
             routes => routes,
         };
-        let target = routes.iter().find(|route| route.matches(&headers)).map(|route| Target {
+        // Without these no route is even looked for (`VirtualHostImpl::getRouteFromEntries`).
+        let is_complete = [":path", "x-forwarded-proto"].iter().all(|it| headers.get(it).is_some());
+        let matches = |route: &&Route| is_complete && route.matches(&headers);
+        let target = routes.iter().find(matches).map(|route| Target {
             route: route.name.clone(),
             cluster: route.cluster.clone(),
             timeout: route.timeout,
@@ -45,13 +48,20 @@ impl Simulation {
     pub(super) fn see_route(&mut self, id: StreamId) {
         let stream = &self.streams[id];
         let Some(context) = stream.context else { return };
-        let is_gone = self.vms[stream.vm].host.lock().stream_info(context).route.is_none();
+        let is_gone = self.vms[stream.vm].host.lock().take_cleared_route(context);
         if is_gone && stream.outgoing.request.is_none() {
             self.streams[id].route = None;
         }
     }
 
-    fn refuse(&mut self, id: StreamId, status: u32, details: &str, body: &str) {
+    fn refuse(
+        &mut self,
+        id: StreamId,
+        status: u32,
+        (flags, details): (&'static str, &str),
+        body: &str,
+    ) {
+        self.streams[id].flags = flags;
         self.send_local_reply(
             id,
             LocalResponse {
@@ -65,11 +75,16 @@ impl Simulation {
 
     pub(super) fn route_headers(&mut self, id: StreamId, end: bool) {
         let Some(target) = self.choose_route(id) else {
-            return self.refuse(id, 404, "route_not_found", "");
+            return self.refuse(id, 404, ("NR", "route_not_found"), "");
         };
         let headers = self.streams[id].request.headers.clone().unwrap_or_default();
+        if let Some(fault) = fault_of(&headers) {
+            let details =
+                format!("filter_removed_required_request_headers{{{}}}", fault.replace(' ', "_"));
+            return self.refuse(id, 503, ("", &details), &fault);
+        }
         let Some(upstream) = self.upstreams.get_mut(&target.cluster) else {
-            return self.refuse(id, 503, "cluster_not_found", "");
+            return self.refuse(id, 503, ("NC", "cluster_not_found"), "");
         };
         let request = UpstreamRequest {
             cluster: target.cluster.clone(),
@@ -188,11 +203,12 @@ impl Simulation {
     fn upstream_reset(&mut self, id: StreamId) {
         self.streams[id].outgoing.is_over = true;
         if self.streams[id].outgoing.has_answered {
+            self.streams[id].flags = "UC";
             self.streams[id].details =
                 "upstream_reset_after_response_started{connection_termination}".into();
             return self.reset_client(id);
         }
-        self.refuse(id, 503, RESET_DETAILS, RESET_BODY);
+        self.refuse(id, 503, ("UC", RESET_DETAILS), RESET_BODY);
     }
 
     pub(super) fn route_timeout(&mut self, id: StreamId) {
@@ -203,10 +219,11 @@ impl Simulation {
         let has_answered = stream.outgoing.has_answered;
         self.end_outgoing(id);
         if has_answered {
+            self.streams[id].flags = "UT";
             self.streams[id].details = "response_timeout".into();
             return self.reset_client(id);
         }
-        self.refuse(id, 504, "response_timeout", "upstream request timeout");
+        self.refuse(id, 504, ("UT", "response_timeout"), "upstream request timeout");
     }
 
     /// The upstream is told no more, and nothing more is taken from it.
@@ -216,6 +233,19 @@ impl Simulation {
             request.is_reset = true;
         }
     }
+}
+
+/// Why the upstream's codec does not take headers (`HeaderUtility::checkRequiredRequestHeaders`,
+/// `HeaderUtility::checkValidRequestHeaders`).
+fn fault_of(headers: &HeaderMap) -> Option<String> {
+    if headers.get(":method").is_none() {
+        return Some("missing required header: :method".into());
+    }
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let is_valid = |name: &[u8]| name.strip_prefix(b":").unwrap_or(name).iter().all(is_token);
+    let mut names = headers.iter().map(|(name, _)| name);
+    let invalid = names.find(|name| !is_valid(name))?;
+    Some(format!("invalid header name: {}", String::from_utf8_lossy(invalid)))
 }
 
 impl Upstream {

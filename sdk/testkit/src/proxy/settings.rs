@@ -99,6 +99,7 @@ pub(super) struct Settings {
     pub(super) environment: Vec<(String, String)>,
     pub(super) vm_configuration: Vec<u8>,
     pub(super) vm_id: String,
+    pub(super) root_id: String,
     pub(super) log_level: crate::abi::LogLevel,
     pub(super) buffer_limit: usize,
     pub(super) headers_may_pause_alone: bool,
@@ -116,6 +117,7 @@ impl Default for Settings {
             environment: Vec::new(),
             vm_configuration: Vec::new(),
             vm_id: "vm".into(),
+            root_id: String::new(),
             log_level: crate::abi::LogLevel::Info,
             // Envoy's default of `per_connection_buffer_limit_bytes`.
             buffer_limit: 1 << 20,

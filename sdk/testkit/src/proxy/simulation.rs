@@ -2,12 +2,14 @@
 
 use super::calls::Call;
 use super::events::{Event, Events};
+use super::exchange::AccessLogEntry;
 use super::settings::{PluginSettings, Settings};
 use super::stream::{Stream, StreamId};
 use super::upstream::Upstream;
 use super::workers::VmSlot;
-use crate::abi::StreamKind;
+use crate::abi::{MapKind, StreamKind};
 use crate::engine::{Callback, Filter};
+use crate::headers::HeaderMap;
 use crate::module::Trap;
 use crate::simulated::{Action, LogLine, Process};
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ pub(super) struct Simulation {
     pub(super) calls: Vec<Call>,
     pub(super) events: Events,
     pub(super) log: Vec<(usize, LogLine)>,
+    pub(super) access_log: Vec<AccessLogEntry>,
     pub(super) traps: Vec<Trap>,
     pub(super) next_worker: usize,
     pub(super) hooks: Vec<super::workers::Hook>,
@@ -158,30 +161,48 @@ impl Simulation {
             return;
         }
         let (vm, context) = (stream.vm, stream.context);
+        self.access_log.push(AccessLogEntry::of(stream));
         self.end_outgoing(id);
         let Some(context) = context else { return };
         self.update_info(id);
+        self.show_log(id, context);
         for callback in [Callback::Log, Callback::Done, Callback::Delete] {
             // A VM that fails now has nobody left to tell.
             let _ = self.call(vm, context, callback, |_| {});
         }
     }
 
+    /// When a stream is logged both of its header maps can be read.
+    fn show_log(&mut self, id: StreamId, context: u32) {
+        let maps =
+            [StreamKind::Request, StreamKind::Response].map(|kind| self.headers_now(id, kind));
+        let vm = self.streams[id].vm;
+        let mut host = self.vms[vm].host.lock();
+        let kinds = [MapKind::RequestHeaders, MapKind::ResponseHeaders];
+        for (kind, headers) in kinds.into_iter().zip(maps) {
+            host.set_headers(context, kind, headers.unwrap_or_default());
+        }
+        host.set_headers(context, MapKind::RequestTrailers, HeaderMap::new());
+        host.show_log(context);
+    }
+
     /// What filters see of a stream as its attributes.
     pub(super) fn update_info(&mut self, id: StreamId) {
-        let request = self.headers_now(id, StreamKind::Request);
-        let response = self.headers_now(id, StreamKind::Response);
         let now = self.process.lock().unix_time;
         let stream = &self.streams[id];
         let Some(context) = stream.context else { return };
         let route = stream.route.clone().flatten();
         let mut host = self.vms[stream.vm].host.lock();
         let info = host.stream_info(context);
-        info.request = request.unwrap_or_default();
-        info.response = response;
+        info.status =
+            stream.received.headers.as_ref().or(stream.response.headers.as_ref()).and_then(
+                |headers| std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok(),
+            );
         info.protocol = if stream.is_http2 { "HTTP/2" } else { "HTTP/1.1" };
         info.started = if info.started.is_zero() { now } else { info.started };
-        info.route = route.map(|target| (target.route, target.cluster));
+        if let Some(target) = route {
+            info.route = Some((target.route, target.cluster));
+        }
         info.details.clone_from(&stream.details);
         info.response_size = stream.received.body.len() as u64;
         info.connection = id as u64;

@@ -37,6 +37,8 @@ pub(super) struct Direction {
     /// Whether the filter has seen its end.
     pub(super) filter_saw_end: bool,
     pub(super) has_trailers: bool,
+    /// Whether the filter has added them.
+    pub(super) has_new_trailers: bool,
     /// Whether the filter is in one of its callbacks.
     pub(super) is_in_filter: bool,
     /// Whether a local reply was sent meanwhile.
@@ -56,6 +58,7 @@ impl Direction {
             is_complete: false,
             filter_saw_end: false,
             has_trailers: false,
+            has_new_trailers: false,
             is_in_filter: false,
             is_aborted: false,
         }
@@ -124,6 +127,7 @@ pub(super) struct Stream {
     pub(super) outgoing: Outgoing,
     pub(super) received: Received,
     pub(super) details: String,
+    pub(super) flags: &'static str,
     pub(super) prepared_reply: Option<crate::host::LocalResponse>,
     pub(super) has_response_headers: bool,
     pub(super) response_headers_sent: bool,

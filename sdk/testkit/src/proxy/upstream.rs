@@ -160,11 +160,18 @@ impl Answer {
         self
     }
 
-    /// What follows waits for [`Proxy::tell`](crate::Proxy::tell); the headers too, if nothing has been
-    /// said of what follows them.
+    /// What follows waits for [`Proxy::tell`](crate::Proxy::tell): what is said of the body next, and the
+    /// headers, if they have not gone ahead.
     #[must_use]
     pub fn told(mut self) -> Self {
         self.parts.push_back(Part::Told);
+        self
+    }
+
+    /// All of it waits for [`Proxy::tell`](crate::Proxy::tell).
+    #[must_use]
+    pub fn when_told(mut self) -> Self {
+        self.parts.push_front(Part::Told);
         self
     }
 

@@ -47,6 +47,23 @@ impl Simulation {
         }
     }
 
+    /// Whether a message without trailers may get some in the callback that comes; afterwards it has
+    /// those that it has got.
+    pub(super) fn allow_trailers(&mut self, id: StreamId, kind: StreamKind, are_allowed: bool) {
+        let Some((host, context)) = self.place(id) else { return };
+        let direction = self.streams[id].direction(kind);
+        let map = direction.trailers_map();
+        let mut host = host.lock();
+        host.allow_trailers(context, map, are_allowed && !direction.has_trailers);
+        if are_allowed || direction.has_trailers {
+            return;
+        }
+        if let Some(trailers) = host.take_headers(context, map) {
+            direction.trailers = Some(trailers);
+            direction.has_new_trailers = true;
+        }
+    }
+
     /// Adds to what the filter sees of a body; how much that is now.
     pub(super) fn show_body(&mut self, id: StreamId, kind: StreamKind, data: Vec<u8>) -> usize {
         let buffer = self.streams[id].direction(kind).body_buffer();

@@ -152,7 +152,7 @@ impl Simulation {
             host.set_raw_attribute(path, value);
         }
         host.set_raw_attribute(b"plugin_vm_id", settings.vm_id.as_bytes());
-        host.set_raw_attribute(b"plugin_root_id", b"");
+        host.set_raw_attribute(b"plugin_root_id", settings.root_id.as_bytes());
         for cluster in self.upstreams.keys() {
             host.add_cluster(cluster.clone());
         }

@@ -19,17 +19,36 @@ impl SimulatedHost {
     }
 
     fn change_headers(&mut self, map: MapKind, change: impl FnOnce(&mut HeaderMap)) -> Result<()> {
-        let headers = self.headers.get_mut(&self.owner(map));
+        let owner = self.owner(map);
+        if self.shows_log.contains(&owner.0) {
+            return Err(Status::BAD_ARGUMENT);
+        }
+        if map == MapKind::RequestTrailers || map == MapKind::ResponseTrailers {
+            self.begin_trailers(map);
+        }
+        let headers = self.headers.get_mut(&owner);
         headers.map(change).ok_or(Status::BAD_ARGUMENT)?;
         if map == MapKind::RequestHeaders {
-            let context = self.context();
-            self.stream_info(context).route = None;
+            self.clear_route();
         }
         Ok(())
     }
 
     fn existing_headers(&self, map: MapKind) -> Result<&HeaderMap> {
         self.headers.get(&self.owner(map)).ok_or(Status::BAD_ARGUMENT)
+    }
+
+    fn clear_route(&mut self) {
+        let context = self.context();
+        self.cleared_routes.insert(context);
+    }
+
+    /// A message without trailers can get some in the callback of its last part (`Context::getMap`).
+    fn begin_trailers(&mut self, map: MapKind) {
+        let key = (self.context(), map);
+        if self.new_trailers.contains(&key) {
+            self.headers.entry(key).or_default();
+        }
     }
 
     fn plugin_property(&self, path: &[u8]) -> Option<Vec<u8>> {
@@ -69,6 +88,9 @@ impl Host for SimulatedHost {
         self.headers.retain(|(it, _), _| *it != context);
         self.bodies.retain(|(it, _), _| *it != context);
         self.filter_state.retain(|(it, _), _| *it != context);
+        self.shows_log.remove(&context);
+        self.cleared_routes.remove(&context);
+        self.new_trailers.retain(|(it, _)| *it != context);
         self.released_headers.retain(|(it, _), _| *it != context);
         self.released_bodies.retain(|(it, _), _| *it != context);
         self.streams.remove(&context);
@@ -187,7 +209,11 @@ impl Host for SimulatedHost {
 
     fn get_property(&mut self, path: &[u8]) -> Result<Vec<u8>> {
         let context = self.context();
-        let told = || self.streams.get(&context)?.get(path);
+        let of = |map| self.headers.get(&(context, map));
+        let told = || {
+            let (request, response) = (of(MapKind::RequestHeaders), of(MapKind::ResponseHeaders));
+            self.streams.get(&context)?.get(path, request, response)
+        };
         let written = || self.filter_state.get(&(context, path.to_vec())).cloned();
         let set = self.properties.get(path).cloned();
         let found = set.or_else(|| self.plugin_property(path)).or_else(told).or_else(written);
@@ -283,6 +309,9 @@ impl Host for SimulatedHost {
     }
 
     fn call_foreign_function(&mut self, name: &[u8], arguments: &[u8]) -> Result<Vec<u8>> {
+        if name == b"clear_route_cache" {
+            self.clear_route();
+        }
         self.foreign_functions.call(name, arguments)
     }
 

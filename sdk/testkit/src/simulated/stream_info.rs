@@ -7,8 +7,7 @@ use std::time::Duration;
 /// The attributes of one request and its response, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamInfo {
-    pub(crate) request: HeaderMap,
-    pub(crate) response: Option<HeaderMap>,
+    pub(crate) status: Option<u64>,
     pub(crate) protocol: &'static str,
     /// Since 1970.
     pub(crate) started: Duration,
@@ -20,14 +19,20 @@ pub(crate) struct StreamInfo {
 }
 
 impl StreamInfo {
-    /// An attribute, as the ABI writes it; its path is joined by zero bytes.
-    pub(crate) fn get(&self, path: &[u8]) -> Option<Vec<u8>> {
+    /// An attribute, as the ABI writes it; its path is joined by zero bytes. Those of headers are there as
+    /// long as the filter can see these.
+    pub(crate) fn get(
+        &self,
+        path: &[u8],
+        request: Option<&HeaderMap>,
+        response: Option<&HeaderMap>,
+    ) -> Option<Vec<u8>> {
         let path = std::str::from_utf8(path).ok()?;
         let parts: Vec<&str> = path.split('\0').filter(|part| !part.is_empty()).collect();
         match parts.as_slice() {
-            ["request", "headers", name] => header(&self.request, name),
-            ["request", name] => self.of_request(name),
-            ["response", "headers", name] => header(self.response.as_ref()?, name),
+            ["request", "headers", name] => header(request?, name),
+            ["request", name] => self.of_request(name, request),
+            ["response", "headers", name] => header(response?, name),
             ["response", name] => self.of_response(name),
             ["xds", "route_name"] => Some(self.route.as_ref()?.0.clone().into_bytes()),
             ["xds", "cluster_name"] => Some(self.route.as_ref()?.1.clone().into_bytes()),
@@ -41,22 +46,17 @@ impl StreamInfo {
         }
     }
 
-    fn of_request(&self, name: &str) -> Option<Vec<u8>> {
-        let path = || self.request.get(":path").unwrap_or_default();
-        let question = || path().iter().position(|byte| *byte == b'?');
+    fn of_request(&self, name: &str, request: Option<&HeaderMap>) -> Option<Vec<u8>> {
         match name {
-            "path" => Some(path().to_vec()),
-            "url_path" => path().get(..question().unwrap_or(path().len())).map(<[u8]>::to_vec),
-            "query" => {
-                let query = question().and_then(|at| path().get(at.saturating_add(1)..));
-                Some(query.unwrap_or_default().to_vec())
-            }
-            "host" => header(&self.request, ":authority"),
-            "method" => header(&self.request, ":method"),
-            "scheme" => header(&self.request, ":scheme"),
-            "referer" => header(&self.request, "referer"),
-            "useragent" => header(&self.request, "user-agent"),
-            "id" => header(&self.request, "x-request-id"),
+            "path" => header(request?, ":path"),
+            "url_path" => Some(split_path(request?)?.0.to_vec()),
+            "query" => Some(split_path(request?)?.1.to_vec()),
+            "host" => header(request?, ":authority"),
+            "method" => header(request?, ":method"),
+            "scheme" => header(request?, ":scheme"),
+            "referer" => header(request?, "referer"),
+            "useragent" => header(request?, "user-agent"),
+            "id" => header(request?, "x-request-id"),
             "protocol" => Some(self.protocol.as_bytes().to_vec()),
             "size" => number(self.request_size),
             "time" => number(u64::try_from(self.started.as_nanos()).ok()?),
@@ -66,16 +66,21 @@ impl StreamInfo {
 
     fn of_response(&self, name: &str) -> Option<Vec<u8>> {
         match name {
-            "code" => {
-                let status = self.response.as_ref()?.get(":status")?;
-                number(std::str::from_utf8(status).ok()?.parse().ok()?)
-            }
+            "code" => number(self.status?),
             "code_details" if !self.details.is_empty() => Some(self.details.clone().into_bytes()),
             "flags" => number(0),
             "size" => number(self.response_size),
             _ => None,
         }
     }
+}
+
+/// The path, and what is behind its question mark.
+fn split_path(request: &HeaderMap) -> Option<(&[u8], &[u8])> {
+    let path = request.get(":path")?;
+    let question = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+    let (path, query) = path.split_at_checked(question)?;
+    Some((path, query.strip_prefix(b"?").unwrap_or(query)))
 }
 
 /// All values, joined by commas.
