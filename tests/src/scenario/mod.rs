@@ -97,7 +97,7 @@ pub struct Scenario {
     pub shows_main_log: bool,
     /// Stats that are observed.
     pub stats: Vec<String>,
-    /// Whether the proxy may refuse the configuration, or must be this scenario's alone.
+    /// Whether it has the proxy for itself, which may refuse the configuration, or crash.
     pub is_alone: bool,
     /// What is to be observed.
     pub expected: Observed,
@@ -333,7 +333,7 @@ impl Scenario {
         self
     }
 
-    /// Has the proxy for itself, which may refuse the configuration.
+    /// Has the proxy for itself, which may refuse the configuration, or crash.
     #[must_use]
     pub fn alone(mut self) -> Self {
         self.is_alone = true;

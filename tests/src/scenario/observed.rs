@@ -10,6 +10,8 @@ const LONGEST_BODY: usize = 200;
 pub struct Observed {
     /// Whether the proxy refused the configuration. Then there is nothing else.
     pub is_refused: bool,
+    /// Whether the proxy itself crashed. Then there is nothing else.
+    pub has_crashed: bool,
     /// What each request got, in the order in which they began.
     pub answers: Vec<Answer>,
     /// What the upstreams got: those of `app`, then of `side`, then of `grpc`; each in order of
@@ -53,7 +55,7 @@ pub struct Seen {
     pub path: String,
     /// The headers that the scenario looks at, in order.
     pub headers: Vec<(String, String)>,
-    /// The body, as text; long ones by size.
+    /// The body, as text; long ones by size, and nothing of one that broke off.
     pub body: String,
     /// All trailers, in order.
     pub trailers: Vec<(String, String)>,
@@ -72,6 +74,12 @@ impl Observed {
     #[must_use]
     pub fn refused() -> Self {
         Self { is_refused: true, ..Self::default() }
+    }
+
+    /// The proxy crashes.
+    #[must_use]
+    pub fn crashed() -> Self {
+        Self { has_crashed: true, ..Self::default() }
     }
 
     /// One more answer.
@@ -128,6 +136,9 @@ impl Observed {
         let mut lines = Vec::new();
         if self.is_refused {
             lines.push("refused".to_owned());
+        }
+        if self.has_crashed {
+            lines.push("crashed".to_owned());
         }
         lines.extend(self.answers.iter().map(|answer| format!("answer:  {answer}")));
         lines.extend(self.requests.iter().map(|seen| format!("request: {seen}")));

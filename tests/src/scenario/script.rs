@@ -146,26 +146,31 @@ impl Script {
         Self::default()
     }
 
-    /// Exports a callback that does this.
+    /// Exports a callback that does this, and nothing of what it did before.
     #[must_use]
-    pub fn on(mut self, callback: Callback, steps: impl IntoIterator<Item = Op>) -> Self {
-        let steps = steps.into_iter().collect();
-        self.0.push(Handler { callback, steps, is_quiet: false });
-        self
+    pub fn on(self, callback: Callback, steps: impl IntoIterator<Item = Op>) -> Self {
+        self.with(Handler { callback, steps: steps.into_iter().collect(), is_quiet: false })
     }
 
-    /// Exports a callback that does this, without a line that says that it came.
+    /// As [`on`](Self::on), without a line that says that it came.
     #[must_use]
-    pub fn quietly(mut self, callback: Callback, steps: impl IntoIterator<Item = Op>) -> Self {
-        let steps = steps.into_iter().collect();
-        self.0.push(Handler { callback, steps, is_quiet: true });
-        self
+    pub fn quietly(self, callback: Callback, steps: impl IntoIterator<Item = Op>) -> Self {
+        self.with(Handler { callback, steps: steps.into_iter().collect(), is_quiet: true })
     }
 
-    /// Exports callbacks that only say that they came.
+    /// Exports callbacks that only say that they came; those that do more already stay as they are.
     #[must_use]
     pub fn watch(self, callbacks: impl IntoIterator<Item = Callback>) -> Self {
-        callbacks.into_iter().fold(self, |script, callback| script.on(callback, []))
+        callbacks.into_iter().fold(self, |script, callback| {
+            let is_there = script.0.iter().any(|handler| handler.callback == callback);
+            if is_there { script } else { script.on(callback, []) }
+        })
+    }
+
+    fn with(mut self, handler: Handler) -> Self {
+        self.0.retain(|other| other.callback != handler.callback);
+        self.0.push(handler);
+        self
     }
 }
 
@@ -208,9 +213,9 @@ pub fn in_context(number: u32, steps: impl IntoIterator<Item = Op>) -> Op {
 pub const CONTINUE: Op = Op::Answer(0);
 /// Pauses the stream; of a body, collects it.
 pub const PAUSE: Op = Op::Answer(1);
-/// Of headers and bodies: pauses, and asks the sender to slow down when buffers are full.
+/// Of a body: pauses, keeps it for later, and slows the sender down where that is too much.
 pub const PAUSE_AND_WATERMARK: Op = Op::Answer(2);
-/// Of a body: pauses, and drops this part. (Of headers it is "stop all and watermark".)
+/// Of a body: pauses, and drops this part.
 pub const PAUSE_NO_BUFFER: Op = Op::Answer(3);
 /// Of `vm_start` and `configure`: refuses. Of `done`: is not done yet.
 pub const NO: Op = Op::Answer(0);
@@ -309,6 +314,7 @@ pub enum Buffer {
     VmConfiguration = 6,
     PluginConfiguration = 7,
     ForeignArguments = 8,
+    Unknown = 99,
 }
 
 impl Buffer {
@@ -321,6 +327,7 @@ impl Buffer {
             Self::VmConfiguration => "vm_configuration",
             Self::PluginConfiguration => "plugin_configuration",
             Self::ForeignArguments => "foreign_arguments",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -333,6 +340,7 @@ pub enum Stream {
     Response = 1,
     Downstream = 2,
     Upstream = 3,
+    Unknown = 9,
 }
 
 /// What a metric measures.

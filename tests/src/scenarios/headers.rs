@@ -824,5 +824,88 @@ fn limits() -> Vec<Scenario> {
                 .log(["replace request_headers x-a b@c -> ok", "replace request_headers x-u -> ok"])
                 .answer(answer(503).body("invalid header name: x-a b@c")),
         ),
+        Scenario::new(
+            "a line break in a request header fails the request on its way to the \
+                 upstream",
+        )
+        .reference(
+            "envoy http1/codec_impl.cc, encodeHeaders; router.cc: \
+                 filter_removed_required_request_headers",
+        )
+        .script(
+            Script::new().quietly(RequestHeaders, [replace(Map::RequestHeaders, "x-a", "a\nb")]),
+        )
+        .exchange(get_request("/"))
+        .show_endings()
+        .expect(
+            Observed::new()
+                .log(["replace request_headers x-a -> ok"])
+                .answer(answer(503).body("invalid header value for: x-a"))
+                .ending(
+                    "503 \
+                 filter_removed_required_request_headers{invalid_header_value_for:_x-a} \
+                 DPE",
+                ),
+        ),
+        Scenario::new("a line break in a response header breaks the client's connection")
+            .reference("envoy http1/codec_impl.cc, encodeHeaders of the response")
+            .script(
+                Script::new()
+                    .quietly(ResponseHeaders, [replace(Map::ResponseHeaders, "x-a", "a\nb")]),
+            )
+            .exchange(get_request("/"))
+            .show_endings()
+            .expect(
+                Observed::new()
+                    .log(["replace response_headers x-a -> ok"])
+                    .answer(no_answer())
+                    .seen(seen("GET", "/"))
+                    .ending("200 via_upstream -"),
+            ),
+        Scenario::new("a response that loses its status becomes a 502")
+            .reference(
+                "envoy http/filter_manager.cc, encodeHeaders: \
+                 checkRequiredResponseHeaders",
+            )
+            .script(
+                Script::new()
+                    .on(ResponseHeaders, [first([remove(Map::ResponseHeaders, ":status")])]),
+            )
+            .exchange(get_request("/"))
+            .show_endings()
+            .expect(
+                Observed::new()
+                    .log(["response_headers 2", "remove response_headers :status -> ok"])
+                    .answer(answer(502).body("missing required header: :status"))
+                    .seen(seen("GET", "/"))
+                    .ending(
+                        "502 \
+                 filter_removed_required_response_headers{missing_required_header:_:status} \
+                 -",
+                    ),
+            ),
+        Scenario::new("a request that loses its method becomes a 503")
+            .reference("envoy router.cc, decodeHeaders: checkRequiredRequestHeaders")
+            .script(
+                Script::new()
+                    .on(RequestHeaders, [remove(Map::RequestHeaders, ":method")])
+                    .watch([ResponseHeaders]),
+            )
+            .exchange(get_request("/"))
+            .show_endings()
+            .expect(
+                Observed::new()
+                    .log([
+                        "request_headers 2, end of stream",
+                        "remove request_headers :method -> ok",
+                        "response_headers 2",
+                    ])
+                    .answer(answer(503).body("missing required header: :method"))
+                    .ending(
+                        "503 \
+                 filter_removed_required_request_headers{missing_required_header:_:method} \
+                 DPE",
+                    ),
+            ),
     ]
 }

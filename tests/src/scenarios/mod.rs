@@ -1,20 +1,34 @@
 //! How stock Envoy's Wasm host behaves: the scenarios, by area.
 //!
 //! What each expects is what Envoy 1.40 shows; where older versions differ it is said how and why.
-//! References name a file of Envoy (`source/extensions/common/wasm/`) or of proxy-wasm-cpp-host (`src/`)
-//! and a function in it.
+//! References name a file of Envoy or of proxy-wasm-cpp-host and a
+//! function in it.
 
-use crate::scenario::{Observed, Scenario};
+use crate::scenario::Scenario;
 
+mod bodies;
+mod calls;
+mod clock;
+mod endings;
+mod failures;
 mod headers;
+mod pauses;
+mod replies;
+mod state;
 
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [headers::scenarios()].concat()
-}
-
-/// For a scenario whose observation is not written yet.
-fn todo() -> Observed {
-    Observed::new().log(["?"])
+    [
+        headers::scenarios(),
+        bodies::scenarios(),
+        pauses::scenarios(),
+        replies::scenarios(),
+        endings::scenarios(),
+        state::scenarios(),
+        clock::scenarios(),
+        calls::scenarios(),
+        failures::scenarios(),
+    ]
+    .concat()
 }
