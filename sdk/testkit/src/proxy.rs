@@ -339,16 +339,12 @@ impl Proxy {
         self.simulation.borrow_mut().advance(time);
     }
 
-    /// Lets the answers of a cluster go on that wait for it ([`Answer::told`]).
-    ///
-    /// # Panics
-    ///
-    /// When none waits.
-    #[track_caller]
-    pub fn tell(&self, cluster: &str) {
+    /// Lets the answers of a cluster go on that wait for it ([`Answer::told`]); whether there were any.
+    pub fn tell(&self, cluster: &str) -> bool {
         let mut simulation = self.simulation.borrow_mut();
-        assert!(simulation.tell(cluster), "no answer of {cluster} waits to be told");
+        let were_any = simulation.tell(cluster);
         simulation.settle();
+        were_any
     }
 
     /// The VM of a worker dies, as by a panic; 1 is the first.

@@ -44,6 +44,8 @@ use std::time::Duration;
 /// ```
 #[derive(Debug)]
 pub struct SimulatedHost {
+    /// Which of a process's VMs it is.
+    vm: usize,
     contexts: Contexts,
     plugin_configuration: Vec<u8>,
     vm_configuration: Vec<u8>,
@@ -115,6 +117,7 @@ impl SimulatedHost {
     #[must_use]
     pub fn in_process(process: &Process) -> Self {
         Self {
+            vm: 0,
             contexts: Contexts::default(),
             plugin_configuration: Vec::new(),
             vm_configuration: Vec::new(),
@@ -348,6 +351,11 @@ impl SimulatedHost {
         } else {
             self.new_trailers.remove(&(context, map));
         }
+    }
+
+    /// Which of a process's VMs this is the host of.
+    pub(crate) fn set_vm(&mut self, vm: usize) {
+        self.vm = vm;
     }
 
     /// How a plugin is called.

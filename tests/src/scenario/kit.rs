@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tollgate_testkit::{self as testkit, Exchange, Filter, Module, Proxy, Route};
 
 use super::{
@@ -148,7 +148,9 @@ impl Stage<'_> {
             Step::Arrived(upstream, count) => self.wait_until("they have arrived", |stage| {
                 stage.proxy.requests(&cluster(upstream)).len() >= *count
             })?,
-            Step::Tell(upstream) => self.proxy.tell(&cluster(upstream)),
+            Step::Tell(upstream) => {
+                ensure!(self.proxy.tell(&cluster(upstream)), "nothing waits to be told");
+            }
             Step::Pass(milliseconds) => self.proxy.advance(Duration::from_millis(*milliseconds)),
         }
         Ok(())

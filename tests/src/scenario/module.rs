@@ -317,8 +317,9 @@ fn with_id(bytes: &[u8], id: &str) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let mut at = 0;
     while let Some(found) = bytes[at..].windows(mark.len()).position(|window| window == mark) {
-        at += found;
-        bytes[at..at + mark.len()].copy_from_slice(id.as_bytes());
+        let begins = at + found;
+        at = begins + mark.len();
+        bytes[begins..at].copy_from_slice(id.as_bytes());
     }
     bytes
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(super) enum Event {
     /// The tick of a plugin, unless it was set anew since.
     Tick { vm: usize, root: u32, setting: u64 },
+    /// There is something in a shared queue.
+    QueueReady { vm: usize, root: u32, token: u32 },
     /// The next part of an upstream's answer to a request.
     Answer(StreamId),
     /// The answer to a request has taken too long.

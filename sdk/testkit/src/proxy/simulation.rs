@@ -67,6 +67,9 @@ impl Simulation {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Tick { vm, root, setting } => self.tick(vm, root, setting),
+            Event::QueueReady { vm, root, token } => {
+                let _ = self.call(vm, root, Callback::QueueReady { token }, |_| {});
+            }
             Event::Answer(stream) => self.deliver(stream),
             Event::RouteTimeout(stream) => self.route_timeout(stream),
             Event::Call(call) => self.advance_call(call),
@@ -93,6 +96,12 @@ impl Simulation {
         }
         for (root, period) in collected.ticks {
             self.set_tick(vm, root, period);
+        }
+        let ready = self.process.lock().queues.take_ready();
+        let now = self.now();
+        for (owner, token) in ready {
+            let event = Event::QueueReady { vm: owner.vm, root: owner.root, token };
+            self.events.plan(now, event);
         }
         for callout in collected.callouts {
             self.begin_call(vm, callout);

@@ -103,10 +103,9 @@ impl Simulation {
     /// their configuration.
     pub(super) fn start(&mut self) -> Result<bool, Trap> {
         self.stop();
-        for _ in 0..=self.settings.workers {
-            let slot = self.start_vm()?;
+        for vm in 0..=self.settings.workers {
+            let slot = self.start_vm(vm)?;
             self.vms.push(slot);
-            let vm = self.vms.len().saturating_sub(1);
             if !self.configure_vm(vm)? {
                 return Ok(false);
             }
@@ -121,8 +120,8 @@ impl Simulation {
         self.events = Default::default();
     }
 
-    fn start_vm(&self) -> Result<VmSlot, Trap> {
-        let host = SharedHost::new(self.new_host());
+    fn start_vm(&self, vm: usize) -> Result<VmSlot, Trap> {
+        let host = SharedHost::new(self.new_host(vm));
         let vm = self.filter.start(host.clone())?;
         Ok(VmSlot {
             vm: Some(vm),
@@ -139,10 +138,11 @@ impl Simulation {
         })
     }
 
-    fn new_host(&self) -> SimulatedHost {
+    fn new_host(&self, vm: usize) -> SimulatedHost {
         let settings = &self.settings;
         let mut host = SimulatedHost::in_process(&self.process);
-        host.set_seed(settings.seed.wrapping_add(self.vms.len() as u64));
+        host.set_vm(vm);
+        host.set_seed(settings.seed.wrapping_add(vm as u64));
         host.set_log_level(settings.log_level);
         host.set_vm_configuration(settings.vm_configuration.clone());
         for (name, value) in &settings.environment {
@@ -215,7 +215,7 @@ impl Simulation {
         if slot.trap.is_none() || !reloads || (slot.is_reload && !is_due) {
             return;
         }
-        if let Ok(mut fresh) = self.start_vm() {
+        if let Ok(mut fresh) = self.start_vm(vm) {
             fresh.is_reload = true;
             self.vms[vm] = fresh;
             // One that does not come up again stays failed.

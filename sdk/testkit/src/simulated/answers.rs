@@ -1,6 +1,7 @@
 //! The host functions of a [`SimulatedHost`].
 
 use super::metrics::is_of_histogram;
+use super::shared::QueueOwner;
 use super::{Action, CalloutRequest, LogLine, SimulatedHost};
 use crate::abi::{BufferKind, LogLevel, MapKind, MetricKind, Result, Status, StreamKind};
 use crate::headers::HeaderMap;
@@ -237,10 +238,15 @@ impl Host for SimulatedHost {
     }
 
     fn register_shared_queue(&mut self, name: &[u8]) -> Result<u32> {
-        Ok(self.process.lock().queues.register(name))
+        let owner = QueueOwner { vm: self.vm, root: self.contexts.root() };
+        Ok(self.process.lock().queues.register(name, owner))
     }
 
-    fn resolve_shared_queue(&mut self, _vm_id: &[u8], name: &[u8]) -> Result<u32> {
+    fn resolve_shared_queue(&mut self, vm_id: &[u8], name: &[u8]) -> Result<u32> {
+        let own = self.properties.get(&b"plugin_vm_id"[..]).map_or(&b""[..], Vec::as_slice);
+        if !vm_id.is_empty() && vm_id != own {
+            return Err(Status::NOT_FOUND);
+        }
         self.process.lock().queues.resolve(name)
     }
 

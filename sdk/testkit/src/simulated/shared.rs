@@ -63,16 +63,37 @@ impl SharedData {
 #[derive(Clone, Debug, Default)]
 pub struct SharedQueues {
     tokens: BTreeMap<Vec<u8>, u32>,
-    queues: BTreeMap<u32, VecDeque<Vec<u8>>>,
+    queues: BTreeMap<u32, Queue>,
+    /// Who is to be told that there is something, in order.
+    ready: Vec<(QueueOwner, u32)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    items: VecDeque<Vec<u8>>,
+    /// Whoever has opened it last.
+    owner: QueueOwner,
+}
+
+/// Who has opened a queue: the VM and the plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QueueOwner {
+    pub(crate) vm: usize,
+    pub(crate) root: u32,
 }
 
 impl SharedQueues {
     /// Opens a queue, and makes it when it is not there.
-    pub fn register(&mut self, name: &[u8]) -> u32 {
+    pub(super) fn register(&mut self, name: &[u8], owner: QueueOwner) -> u32 {
         let next = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
         let token = *self.tokens.entry(name.to_vec()).or_insert(next);
-        self.queues.entry(token).or_default();
+        self.queues.entry(token).or_default().owner = owner;
         token
+    }
+
+    /// Who is to be told that there is something, and in which queue; each is told once.
+    pub(crate) fn take_ready(&mut self) -> Vec<(QueueOwner, u32)> {
+        std::mem::take(&mut self.ready)
     }
 
     /// The token of a queue.
@@ -91,7 +112,7 @@ impl SharedQueues {
     /// `NotFound` for an unknown queue, `Empty` for an empty one.
     pub fn dequeue(&mut self, token: u32) -> Result<Vec<u8>> {
         let queue = self.queues.get_mut(&token).ok_or(Status::NOT_FOUND)?;
-        queue.pop_front().ok_or(Status::EMPTY)
+        queue.items.pop_front().ok_or(Status::EMPTY)
     }
 
     /// Adds an item.
@@ -101,7 +122,8 @@ impl SharedQueues {
     /// `NotFound` for an unknown queue.
     pub fn enqueue(&mut self, token: u32, item: &[u8]) -> Result<()> {
         let queue = self.queues.get_mut(&token).ok_or(Status::NOT_FOUND)?;
-        queue.push_back(item.to_vec());
+        queue.items.push_back(item.to_vec());
+        self.ready.push((queue.owner, token));
         Ok(())
     }
 }
