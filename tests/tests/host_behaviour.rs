@@ -1,8 +1,10 @@
 //! How stock Envoy's Wasm host behaves: what the scenarios say is what it does.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::scenario::{Envoy, World, version_of};
+use tollgate_e2e::scenario::{Envoy, Verdict, judge, version_of};
 use tollgate_e2e::scenarios;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -10,20 +12,24 @@ async fn every_scenario_happens_in_stock_envoy_as_it_is_written() -> Result<()> 
     let binary = tokio::task::spawn_blocking(binary::locate).await??;
     let version = version_of(&binary.version).expect("a version of Envoy 1.x");
     let scenarios = scenarios::all();
-    let mut failures = Vec::new();
-    let observed = Envoy::new(binary).observe(&scenarios).await?;
-    for (scenario, observed) in scenarios.iter().zip(observed) {
-        match observed {
-            Err(error) => failures.push(format!("{}: {error:#}", scenario.name)),
-            Ok(observed) => {
-                let (expected, _) = scenario.expected_in(version);
-                let difference = observed.difference(expected);
-                failures.extend(
-                    difference.map(|difference| format!("{}:\n{difference}", scenario.name)),
-                );
-            }
+    let verdicts = judge(&Envoy::new(binary), &scenarios, version).await?;
+    let mut differences = Vec::new();
+    for (scenario, verdict) in scenarios.iter().zip(verdicts) {
+        if let Verdict::Differs(difference) = verdict {
+            differences.push(format!("{}:\n{difference}", scenario.name));
         }
     }
-    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+    let differing = differences.len();
+    assert_eq!(differing, 0, "these differ:\n{}", differences.join("\n"));
     Ok(())
+}
+
+#[test]
+fn scenarios_have_names_of_their_own_and_say_where_envoy_does_that() {
+    let scenarios = scenarios::all();
+    let names: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.name).collect();
+    assert_eq!(names.len(), scenarios.len());
+    for scenario in &scenarios {
+        assert!(!scenario.reference.is_empty(), "{}", scenario.name);
+    }
 }
