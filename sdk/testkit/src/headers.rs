@@ -117,6 +117,15 @@ impl HeaderMap {
         self.add(name, value);
     }
 
+    /// Sets the value of a header that is there once at most, where it is, else behind the others
+    /// (Envoy's `HeaderMapImpl::updateOrAddInline`).
+    pub(crate) fn set_inline(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        match self.pairs.iter_mut().find(|(it, _)| it == name.as_bytes()) {
+            Some((_, present)) => *present = value.as_ref().to_vec(),
+            None => self.add(name, value),
+        }
+    }
+
     /// Removes every value of a header.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
         let name = lower_case(name.as_ref());

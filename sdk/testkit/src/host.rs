@@ -267,7 +267,7 @@ pub struct HttpCall {
 /// A unary gRPC call of a module's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrpcCall {
-    /// Envoy's message `GrpcService`, or the name of a cluster.
+    /// Envoy's message `GrpcService`, which names a cluster.
     pub cluster: Vec<u8>,
     /// The service, with its package.
     pub service: Vec<u8>,
@@ -281,10 +281,17 @@ pub struct GrpcCall {
     pub timeout: Duration,
 }
 
+impl GrpcCall {
+    /// The cluster, the service and the method.
+    pub(crate) fn target(&self) -> [&[u8]; 3] {
+        [&self.cluster, &self.service, &self.method]
+    }
+}
+
 /// A gRPC stream of a module's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrpcStream {
-    /// Envoy's message `GrpcService`, or the name of a cluster.
+    /// Envoy's message `GrpcService`, which names a cluster.
     pub cluster: Vec<u8>,
     /// The service, with its package.
     pub service: Vec<u8>,
@@ -292,4 +299,11 @@ pub struct GrpcStream {
     pub method: Vec<u8>,
     /// The initial metadata.
     pub metadata: HeaderMap,
+}
+
+impl GrpcStream {
+    /// The cluster, the service and the method.
+    pub(crate) fn target(&self) -> [&[u8]; 3] {
+        [&self.cluster, &self.service, &self.method]
+    }
 }

@@ -150,7 +150,7 @@ pub use host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
 pub use module::{Instance, Module, Trap};
 pub use proxy::{
     AccessLogEntry, Answer, Exchange, FailurePolicy, Proxy, Request, Response, Route,
-    UpstreamRequest,
+    UpstreamRequest, VmReloads,
 };
 pub use simulated::SimulatedHost;
 pub use tollgate_macros::test;

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `simulation.rs`, `events.rs` | the dispatcher, callbacks into a VM and what they defer |
 //! | `workers.rs` | threads with a VM each, plugins, ticks, failure policies |
+//! | `clients.rs` | the connection manager, as far as it takes requests |
 //! | `filtering.rs`, `views.rs` | the filter manager with one Wasm filter |
 //! | `replies.rs` | local replies, and the client's end of the response |
 //! | `routing.rs` | the router |
+//! | `codec.rs` | what is on the wire |
 //! | `calls.rs` | the calls of a filter's own |
 
 #![allow(
@@ -17,6 +19,7 @@
 
 mod calls;
 mod clients;
+mod codec;
 mod events;
 mod exchange;
 mod filtering;
@@ -33,9 +36,11 @@ mod views;
 mod workers;
 
 pub use exchange::{AccessLogEntry, Exchange, Response};
+pub(crate) use replies::grpc_status_of;
 pub use request::Request;
 pub use settings::{FailurePolicy, Route};
 pub use upstream::{Answer, UpstreamRequest};
+pub use workers::VmReloads;
 
 use crate::abi::LogLevel;
 use crate::engine::Filter;
@@ -115,6 +120,7 @@ impl Proxy {
             log: Vec::new(),
             access_log: Vec::new(),
             traps: Vec::new(),
+            reloads: VmReloads::default(),
             next_worker: 0,
             hooks: Vec::new(),
         };
@@ -227,6 +233,13 @@ impl Proxy {
     /// No request gets an `x-request-id`.
     pub fn without_request_ids(&mut self) -> &mut Self {
         self.set(|settings| settings.has_request_ids = false)
+    }
+
+    /// A listener is for outgoing traffic (`traffic_direction: OUTBOUND`); 0 is the first.
+    pub fn outbound_listener(&mut self, listener: usize) -> &mut Self {
+        self.set(|settings| {
+            settings.outbound_listeners.insert(listener);
+        })
     }
 
     /// Randomness begins from this seed, other in every VM.
@@ -347,6 +360,15 @@ impl Proxy {
         were_any
     }
 
+    /// Lets the answer of a cluster go on that waits for it, of several the one to the earliest request;
+    /// whether there was any.
+    pub fn tell_one(&self, cluster: &str) -> bool {
+        let mut simulation = self.simulation.borrow_mut();
+        let was_any = simulation.tell_one(cluster);
+        simulation.settle();
+        was_any
+    }
+
     /// The VM of a worker dies, as by a panic; 1 is the first.
     ///
     /// # Panics
@@ -419,6 +441,12 @@ impl Proxy {
     #[must_use]
     pub fn traps(&self) -> Vec<Trap> {
         self.simulation.borrow().traps.clone()
+    }
+
+    /// How often VMs were made anew under [`FailurePolicy::Reload`].
+    #[must_use]
+    pub fn vm_reloads(&self) -> VmReloads {
+        self.simulation.borrow().reloads
     }
 
     /// How many of the filter's calls wait for their answers.

@@ -11,6 +11,7 @@ mod stream_info;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use callouts::grpc_cluster;
 pub use callouts::{Callout, CalloutRequest};
 pub use foreign::SignatureCheck;
 pub use metrics::Metrics;

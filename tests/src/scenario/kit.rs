@@ -1,5 +1,6 @@
 //! The scenarios in the test kit's simulated proxy.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -20,8 +21,20 @@ pub struct Kit;
 
 impl World for Kit {
     async fn observe(&self, scenarios: &[Scenario]) -> Result<Vec<Result<Observed>>> {
-        Ok(scenarios.iter().map(observe).collect())
+        Ok(scenarios.iter().map(observe_or_crash).collect())
     }
+}
+
+/// The simulated proxy panics where Envoy itself would crash.
+fn observe_or_crash(scenario: &Scenario) -> Result<Observed> {
+    let observed = panic::catch_unwind(AssertUnwindSafe(|| observe(scenario)));
+    observed.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("Envoy crashes") {
+            return Ok(Observed::crashed());
+        }
+        panic::resume_unwind(panic)
+    })
 }
 
 fn observe(scenario: &Scenario) -> Result<Observed> {
@@ -54,6 +67,12 @@ fn proxy(scenario: &Scenario) -> Result<Proxy> {
     for name in ["side", "app"] {
         let route = Route::to(&cluster(name)).timeout(None).named(&format!("to-{name}"));
         proxy.route(if name == "side" { route.header("x-route", "side") } else { route });
+    }
+    for name in ["virtual_host_name", "filter_chain_name"] {
+        proxy.attribute(&["xds", name], format!("{ID}.0"));
+    }
+    if scenario.second_is_outbound {
+        proxy.outbound_listener(1);
     }
     serve(&mut proxy, "app", scenario.app.clone());
     serve(&mut proxy, "side", scenario.side.clone());
@@ -94,6 +113,11 @@ fn answer_of(reply: &Reply) -> testkit::Answer {
         ReplyPart::Head | ReplyPart::Chunk(_) | ReplyPart::End(_) => Some(None),
         ReplyPart::Told | ReplyPart::Reset => None,
     });
+    match &reply.parts[..] {
+        [ReplyPart::Reset, ..] => return testkit::Answer::reset(),
+        [ReplyPart::Told, ReplyPart::Reset, ..] => return testkit::Answer::reset().when_told(),
+        _ => {}
+    }
     let mut answer = testkit::Answer::status(reply.status);
     for (name, value) in &reply.headers {
         answer = answer.header(name, value);
@@ -149,7 +173,7 @@ impl Stage<'_> {
                 stage.proxy.requests(&cluster(upstream)).len() >= *count
             })?,
             Step::Tell(upstream) => {
-                ensure!(self.proxy.tell(&cluster(upstream)), "nothing waits to be told");
+                ensure!(self.proxy.tell_one(&cluster(upstream)), "nothing waits to be told");
             }
             Step::Pass(milliseconds) => self.proxy.advance(Duration::from_millis(*milliseconds)),
         }
@@ -226,22 +250,33 @@ impl Stage<'_> {
             ..Observed::new()
         };
         if self.scenario.shows_endings {
-            let text = |text: &str| if text.is_empty() { "-".into() } else { text.to_owned() };
+            let flags = |flags: &'static str| if flags.is_empty() { "-" } else { flags };
             let entries = self.proxy.access_log().into_iter();
             let shown =
-                entries.map(|it| format!("{} {} {}", it.status, text(&it.details), text(it.flags)));
+                entries.map(|it| format!("{} {} {}", it.status, it.details, flags(it.flags)));
             observed.endings = shown.collect();
         }
         if self.scenario.shows_main_log {
             observed.main_log = self.log(false);
         }
         for name in &self.scenario.stats {
-            let metric = name.strip_prefix("wasmcustom.").context("no stat of the module's")?;
-            let metrics = self.proxy.metrics();
-            let value = metrics.counter(metric).max(metrics.gauge(metric));
-            observed.stats.push(format!("{name}: {value}"));
+            observed.stats.push(format!("{name}: {}", self.stat(name)?));
         }
         Ok(observed)
+    }
+
+    fn stat(&self, name: &str) -> Result<u64> {
+        if let Some(metric) = name.strip_prefix("wasmcustom.") {
+            let metrics = self.proxy.metrics();
+            return Ok(metrics.counter(metric).max(metrics.gauge(metric)));
+        }
+        let reloads = self.proxy.vm_reloads();
+        match name.rsplit('.').next() {
+            Some("vm_reload_success") => Ok(reloads.successes),
+            Some("vm_reload_failure") => Ok(reloads.failures),
+            Some("vm_reload_backoff") => Ok(reloads.backoffs),
+            _ => bail!("no such stat: {name}"),
+        }
     }
 
     /// Headers in the words of HTTP/1.1.
@@ -275,14 +310,28 @@ impl Stage<'_> {
 
     fn seen(&self, upstream: &str) -> Vec<Seen> {
         let requests = self.proxy.requests(&cluster(upstream)).into_iter();
-        let seen = requests.map(|request| Seen {
-            upstream: upstream.into(),
-            method: request.header(":method").unwrap_or_default(),
-            path: request.path(),
-            headers: self.fields(&request.headers),
-            body: if request.is_complete { body_text(&request.body) } else { String::new() },
-            trailers: Self::trailers(&request.trailers),
-            is_broken: !request.is_complete,
+        let replies = match upstream {
+            "app" => &self.scenario.app[..],
+            "side" => &self.scenario.side,
+            _ => &[],
+        };
+        let seen = requests.enumerate().map(|(index, request)| {
+            // An upstream that only closes reads no further than the head.
+            let reply = replies.get(index).or(replies.last());
+            let is_read = reply.is_none_or(|it| it.parts.first() != Some(&ReplyPart::Reset));
+            let is_whole = request.is_complete && is_read;
+            let mut headers = self.fields(&request.headers);
+            // Over HTTP/2 the host is no header.
+            headers.retain(|(name, _)| upstream != "grpc" || name != "host");
+            Seen {
+                upstream: upstream.into(),
+                method: request.header(":method").unwrap_or_default(),
+                path: request.path(),
+                headers,
+                body: if is_whole { body_text(&request.body) } else { String::new() },
+                trailers: Self::trailers(&request.trailers),
+                is_broken: !is_whole,
+            }
         });
         seen.collect()
     }

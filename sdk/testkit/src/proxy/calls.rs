@@ -2,14 +2,15 @@
 //! `source/extensions/common/wasm/context.cc`, `source/common/http/async_client_impl.cc`).
 
 use super::events::Event;
-use super::routing::RESET_BODY;
+use super::replies::grpc_status_of;
+use super::routing::{RESET_BODY, RESET_DETAILS};
 use super::simulation::Simulation;
 use super::upstream::{Delivery, Part, UpstreamRequest};
 use crate::abi::{BufferKind, MapKind};
 use crate::engine::Callback;
 use crate::headers::HeaderMap;
-use crate::simulated::{Callout, CalloutRequest};
-use prost::Message;
+use crate::host::HttpCall;
+use crate::simulated::{Callout, CalloutRequest, grpc_cluster};
 use std::time::Duration;
 
 /// The status of a call that a proxy has broken off (`WasmResult::BrokenConnection`).
@@ -22,24 +23,13 @@ pub(super) struct Call {
     root: u32,
     token: u32,
     request: CalloutRequest,
+    /// Which of its cluster's requests it is.
+    sent: Option<usize>,
     delivery: Option<Delivery>,
     headers: Option<HeaderMap>,
     body: Vec<u8>,
     trailers: HeaderMap,
     is_over: bool,
-}
-
-/// `envoy.config.core.v3.GrpcService`, as far as it says where to.
-#[derive(Clone, PartialEq, Eq, Message)]
-struct GrpcService {
-    #[prost(message, optional, tag = "1")]
-    envoy_grpc: Option<EnvoyGrpc>,
-}
-
-#[derive(Clone, PartialEq, Eq, Message)]
-struct EnvoyGrpc {
-    #[prost(string, tag = "1")]
-    cluster_name: String,
 }
 
 impl Call {
@@ -60,55 +50,57 @@ impl Call {
         let request = match &self.request {
             CalloutRequest::Http(call) => UpstreamRequest {
                 cluster: String::from_utf8_lossy(&call.cluster).into_owned(),
-                headers: with_length(&call.headers, call.body.len()),
+                headers: with_length(call),
                 body: call.body.clone(),
                 trailers: call.trailers.clone(),
                 ..UpstreamRequest::default()
             },
-            CalloutRequest::Grpc(call) => grpc_request(
-                &call.cluster,
-                [&call.service, &call.method],
-                &call.metadata,
-                frame(&call.message),
-            ),
-            CalloutRequest::GrpcStream(call) => grpc_request(
-                &call.cluster,
-                [&call.service, &call.method],
-                &call.metadata,
-                Vec::new(),
-            ),
+            CalloutRequest::Grpc(call) => UpstreamRequest {
+                body: frame(&call.message),
+                ..grpc_request(call.target(), &call.metadata, call.timeout)
+            },
+            CalloutRequest::GrpcStream(call) => {
+                grpc_request(call.target(), &call.metadata, Duration::ZERO)
+            }
         };
         UpstreamRequest { is_complete: true, is_callout: true, ..request }
     }
 }
 
-fn with_length(headers: &HeaderMap, length: usize) -> HeaderMap {
-    let mut headers = headers.clone();
-    if length > 0 {
-        headers.replace("content-length", length.to_string());
+/// The headers of a call, as the router has them (`FilterUtility::setTimeoutHeaders`,
+/// `AsyncStreamImpl::sendHeaders`).
+fn with_length(call: &HttpCall) -> HeaderMap {
+    let mut headers = call.headers.clone();
+    if !call.body.is_empty() {
+        headers.set_inline("content-length", call.body.len().to_string());
+    }
+    headers.set_inline("x-envoy-internal", "true");
+    if !call.timeout.is_zero() {
+        headers.set_inline("x-envoy-expected-rq-timeout-ms", call.timeout.as_millis().to_string());
     }
     headers
 }
 
 fn grpc_request(
-    service: &[u8],
-    [package, method]: [&[u8]; 2],
+    [service, package, method]: [&[u8]; 3],
     metadata: &HeaderMap,
-    body: Vec<u8>,
+    timeout: Duration,
 ) -> UpstreamRequest {
-    let target = GrpcService::decode(service).ok().and_then(|service| service.envoy_grpc);
-    let cluster = target.map(|target| target.cluster_name).unwrap_or_default();
+    let cluster = grpc_cluster(service).unwrap_or_default();
     let path = [b"/", package, b"/", method].concat();
     let mut headers = HeaderMap::from([
         (":method", &b"POST"[..]),
         (":path", &path),
         (":authority", cluster.as_bytes()),
         (":scheme", b"http"),
-        ("content-type", b"application/grpc"),
         ("te", b"trailers"),
     ]);
+    if !timeout.is_zero() {
+        headers.add("grpc-timeout", format!("{}m", timeout.as_millis()));
+    }
+    headers.add("content-type", "application/grpc");
     headers.extend(metadata.iter());
-    UpstreamRequest { cluster, headers, body, ..UpstreamRequest::default() }
+    UpstreamRequest { cluster, headers, ..UpstreamRequest::default() }
 }
 
 /// A message as gRPC sends it: not compressed, with its length.
@@ -133,6 +125,7 @@ impl Simulation {
             root,
             token,
             request,
+            sent: None,
             delivery: None,
             headers: None,
             body: Vec::new(),
@@ -170,11 +163,11 @@ impl Simulation {
             let request = self.calls[index].request();
             let cluster = request.cluster.clone();
             let Some(upstream) = self.upstreams.get_mut(&cluster) else {
-                return self.fail_call(index, 14, "no such cluster");
+                return self.fail_call(index, 14, "Cluster not available");
             };
-            upstream.requests.push(request);
-            let last = upstream.requests.len().saturating_sub(1);
-            self.calls[index].delivery = Some(upstream.answer(last));
+            let last = upstream.receive(request);
+            let call = &mut self.calls[index];
+            (call.sent, call.delivery) = (Some(last), Some(upstream.answer(last)));
         }
         while let Some(part) = self.calls[index].delivery.as_mut().and_then(Delivery::next) {
             match part {
@@ -197,7 +190,7 @@ impl Simulation {
         if self.calls[index].headers.is_some() {
             return self.fail_call(index, 14, "reset");
         }
-        self.answer_locally(index, 503, RESET_BODY);
+        self.answer_locally(index, 503, RESET_BODY, RESET_DETAILS);
     }
 
     pub(super) fn time_out_call(&mut self, index: usize) {
@@ -205,15 +198,18 @@ impl Simulation {
             let has_begun = self.calls[index].headers.is_some();
             match has_begun {
                 true => self.fail_call(index, 4, "reset"),
-                false => self.answer_locally(index, 504, "upstream request timeout"),
+                false => {
+                    let body = "upstream request timeout";
+                    self.answer_locally(index, 504, body, "response_timeout");
+                }
             }
         }
     }
 
-    fn answer_locally(&mut self, index: usize, status: u16, body: &str) {
+    fn answer_locally(&mut self, index: usize, status: u16, body: &str, details: &str) {
         if self.calls[index].is_grpc() {
-            let status = if status == 504 { 4 } else { 14 };
-            return self.fail_call(index, status, body);
+            let status = grpc_status_of(status.into());
+            return self.fail_call(index, status, &format!("{body}{{{details}}}"));
         }
         self.calls[index].headers = Some(HeaderMap::from([
             (":status", status.to_string()),
@@ -286,7 +282,7 @@ impl Simulation {
         match (status, message) {
             (Some(0), Some(message)) => self.receive_grpc(index, message),
             (Some(0), None) => self.fail_call(index, 13, ""),
-            (Some(status), _) => self.fail_call(index, status, &text),
+            (Some(status), _) => self.fail_call(index, status, &format!("{text}{{via_upstream}}")),
             (None, _) => self.fail_call(index, 2, &text),
         }
     }
@@ -322,6 +318,33 @@ impl Simulation {
             slot.host.lock().set_status(code, "");
         }
         self.hide_answer(vm, root, token);
+    }
+
+    /// Nobody waits any more for the answers to the calls from this one on.
+    pub(super) fn abandon_calls(&mut self, first: usize) {
+        self.calls.iter_mut().skip(first).for_each(|call| call.is_over = true);
+    }
+
+    /// Lets the answer go on that waits to be told and belongs to the earliest request; whether there was
+    /// any.
+    pub(super) fn tell_one(&mut self, cluster: &str) -> bool {
+        let now = self.now();
+        let of_streams = self.streams.iter_mut().enumerate().filter_map(|(id, stream)| {
+            let (its, request) = stream.outgoing.request.as_ref()?;
+            let delivery = stream.outgoing.delivery.as_mut()?;
+            (its == cluster).then_some((*request, Event::Answer(id), delivery))
+        });
+        let of_calls = self.calls.iter_mut().enumerate().filter_map(|(index, call)| {
+            let is_its = call.request().cluster == cluster;
+            is_its.then_some((call.sent?, Event::Call(index), call.delivery.as_mut()?))
+        });
+        let mut waiting: Vec<_> =
+            of_streams.chain(of_calls).filter(|(.., delivery)| delivery.waits()).collect();
+        waiting.sort_by_key(|(request, ..)| *request);
+        let Some((_, event, delivery)) = waiting.into_iter().next() else { return false };
+        delivery.tell();
+        self.events.plan(now, event);
+        true
     }
 
     /// Lets answers go on that wait to be told; whether there were any.

@@ -1,12 +1,14 @@
 //! The client's end: requests arrive, as Envoy's connection manager takes them
 //! (`source/common/http/conn_manager_impl.cc`).
 
+use super::codec::is_authority;
 use super::request::Sending;
 use super::simulation::Simulation;
 use super::stream::{Direction, Outgoing, Received, Stream, StreamId};
 use crate::abi::StreamKind;
 use crate::engine::Callback;
 use crate::headers::HeaderMap;
+use crate::host::LocalResponse;
 
 /// Headers of the connection alone.
 const OF_CONNECTION: [&str; 5] =
@@ -20,8 +22,12 @@ impl Simulation {
         self.prepare_vm(vm);
         let id = self.new_stream(vm, sending);
         self.choose_route(id);
-        self.create_context(id, sending.listener);
-        self.send(id, sending);
+        self.allocate_context(id);
+        if is_authority(sending.host.as_bytes()) {
+            self.send(id, sending);
+        } else {
+            self.refuse_directly(id, "http.invalid_authority");
+        }
         self.settle();
         id
     }
@@ -44,6 +50,9 @@ impl Simulation {
         let mut stream = Stream {
             vm,
             context: None,
+            root: 0,
+            is_in_vm: false,
+            listener: sending.listener,
             is_failure_told: false,
             is_grpc: is_grpc(content_type),
             is_head: headers.get(":method") == Some(b"HEAD"),
@@ -53,6 +62,8 @@ impl Simulation {
             route: None,
             outgoing: Outgoing::default(),
             received: Received::default(),
+            status: 0,
+            bytes_received: 0,
             details: String::new(),
             flags: "",
             prepared_reply: None,
@@ -78,8 +89,11 @@ impl Simulation {
         let cookies: Vec<_> = sent.get_all("cookie").collect();
         let mut headers = HeaderMap::new();
         for (name, value) in sent.iter() {
+            // The proxy itself answers who expects a 100.
+            let is_expectation = name == b"expect" && value.eq_ignore_ascii_case(b"100-continue");
             // HTTP/2 may split cookies; they are joined again.
-            if !(is_of_connection(name) || is_http2 && name == b"cookie") {
+            let is_crumb = is_http2 && name == b"cookie";
+            if !(is_of_connection(name) || is_crumb || is_expectation) {
                 headers.add(name, value);
             }
         }
@@ -94,8 +108,8 @@ impl Simulation {
     }
 
     /// The filter's context. A VM that has failed has none; then the stream passes or fails.
-    fn create_context(&mut self, id: StreamId, listener: usize) {
-        let vm = self.streams[id].vm;
+    fn allocate_context(&mut self, id: StreamId) {
+        let (vm, listener) = (self.streams[id].vm, self.streams[id].listener);
         let has_failed = self.vms[vm].trap.is_some();
         let is_open = self.settings.failure_policy == super::settings::FailurePolicy::Open;
         if has_failed && is_open {
@@ -106,15 +120,32 @@ impl Simulation {
         let Some(root) = root.or_else(|| has_failed.then_some(0)) else {
             panic!("there is no listener {listener}");
         };
-        let context = slot.new_context();
-        self.streams[id].context = Some(context);
-        if !has_failed {
-            let _ = self.call(vm, context, Callback::ContextCreate { parent: root }, |_| {});
-        }
+        let stream = &mut self.streams[id];
+        (stream.context, stream.root) = (Some(slot.new_context()), root);
+    }
+
+    /// The VM gets to know the context (`ContextBase::onCreate`), if it does not.
+    pub(super) fn create_context(&mut self, id: StreamId) {
+        let stream = &mut self.streams[id];
+        let was_there = std::mem::replace(&mut stream.is_in_vm, true);
+        let (vm, parent) = (stream.vm, stream.root);
+        let Some(context) = stream.context.filter(|_| !was_there) else { return };
+        let _ = self.call(vm, context, Callback::ContextCreate { parent }, |_| {});
+    }
+
+    /// A request that no filter may see.
+    fn refuse_directly(&mut self, id: StreamId, details: &str) {
+        let stream = &mut self.streams[id];
+        (stream.flags, stream.details) = ("DPE", details.into());
+        let body = b"Bad Request".to_vec();
+        let reply = LocalResponse { status: 400, body, ..LocalResponse::default() };
+        self.send_past_filter(id, reply);
     }
 
     fn send(&mut self, id: StreamId, sending: &Sending) {
-        let is_bare = sending.parts.is_empty() && sending.trailers.is_none() && !sending.is_open;
+        self.create_context(id);
+        let has_parts = !sending.parts.is_empty() || sending.trailers.is_some();
+        let is_bare = !(has_parts || sending.is_open || sending.is_connect());
         let headers = self.streams[id].request.headers.take().unwrap_or_default();
         self.headers(id, StreamKind::Request, headers, is_bare);
         let count = sending.parts.len();

@@ -18,7 +18,7 @@ pub struct Exchange {
 /// What the access log says of a request that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessLogEntry {
-    /// `%RESPONSE_CODE%`: 0 when the client has got no headers.
+    /// `%RESPONSE_CODE%`: 0 when there was no response.
     pub status: u16,
     /// `%RESPONSE_CODE_DETAILS%`; empty when there are none.
     pub details: String,
@@ -28,12 +28,11 @@ pub struct AccessLogEntry {
 
 impl AccessLogEntry {
     pub(super) fn of(stream: &Stream) -> Self {
-        let status = stream.received.headers.as_ref().and_then(status_of).unwrap_or_default();
-        Self { status, details: stream.details.clone(), flags: stream.flags }
+        Self { status: stream.status, details: stream.details.clone(), flags: stream.flags }
     }
 }
 
-fn status_of(headers: &HeaderMap) -> Option<u16> {
+pub(super) fn status_of(headers: &HeaderMap) -> Option<u16> {
     std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()
 }
 
@@ -189,10 +188,15 @@ impl Exchange {
     /// The client goes away.
     pub fn leave(&self) {
         self.send(|it, id| {
-            if it.streams[id].details.is_empty() {
-                it.streams[id].details = "downstream_remote_disconnect".into();
+            let stream = &mut it.streams[id];
+            let (details, flags) = match stream.is_http2 {
+                true => ("http2.remote_reset", "DR"),
+                false => ("downstream_remote_disconnect", "DC"),
+            };
+            stream.flags = flags;
+            if stream.details.is_empty() {
+                stream.details = details.into();
             }
-            it.streams[id].flags = "DC";
             it.reset_client(id);
         });
     }

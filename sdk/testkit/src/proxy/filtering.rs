@@ -3,7 +3,7 @@
 //! (`source/extensions/common/wasm/context.cc`).
 
 use super::simulation::Simulation;
-use super::stream::{Iteration, StreamId};
+use super::stream::{Frame, Iteration, StreamId};
 use crate::abi::StreamKind;
 use crate::engine::Callback;
 use crate::headers::HeaderMap;
@@ -13,6 +13,9 @@ use crate::host::LocalResponse;
 /// `context_interface.h`).
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
+/// Envoy takes it for [`CONTINUE`] (`convertFilterHeadersStatus`).
+const CONTINUE_AND_END_STREAM: u32 = 2;
+const STOP_ALL_AND_BUFFER: u32 = 3;
 const STOP_AND_BUFFER: u32 = 1;
 const STOP_AND_WATERMARK: u32 = 2;
 const STOP_NO_BUFFER: u32 = 3;
@@ -50,16 +53,15 @@ impl Simulation {
         let Some(action) = action else { return };
         let may_pause_alone = self.settings.headers_may_pause_alone;
         match action {
-            CONTINUE => {
+            // Also if it has continued them meanwhile: then they go on twice.
+            CONTINUE | CONTINUE_AND_END_STREAM => {
                 self.hide_headers(id, kind);
-                let direction = self.streams[id].direction(kind);
-                let is_first = !std::mem::replace(&mut direction.headers_continued, true);
-                if is_first {
-                    self.next_headers(id, kind, end);
-                }
+                self.streams[id].direction(kind).headers_continued = true;
+                self.next_headers(id, kind, end);
             }
             STOP_ITERATION if may_pause_alone => self.pause(id, kind, Iteration::StopSingle),
-            _ => self.pause(id, kind, Iteration::StopAll),
+            STOP_ALL_AND_BUFFER => self.pause(id, kind, Iteration::StopAllBuffer),
+            _ => self.pause(id, kind, Iteration::StopAllWatermark),
         }
     }
 
@@ -69,12 +71,51 @@ impl Simulation {
             return;
         }
         let direction = self.streams[id].direction(kind);
-        direction.is_complete |= end;
-        if direction.iteration == Iteration::StopAll {
-            direction.buffered.get_or_insert_default().extend(data);
+        if direction.is_above_watermark {
+            direction.withheld.push_back(Frame::Data(data, end));
             return;
         }
-        self.filter_data(id, kind, data, end);
+        direction.is_complete |= end;
+        let iteration = direction.iteration;
+        if kind == StreamKind::Request {
+            let stream = &mut self.streams[id];
+            stream.bytes_received = stream.bytes_received.saturating_add(data.len() as u64);
+        }
+        match iteration {
+            Iteration::StopAllBuffer => self.keep(id, kind, data, false),
+            Iteration::StopAllWatermark => self.keep(id, kind, data, true),
+            _ => self.filter_data(id, kind, data, end),
+        }
+    }
+
+    /// The proxy holds a part of a body. When that is too much it stops the sender, or gives up
+    /// (`ActiveStreamDecoderFilter::handleBufferData`).
+    fn keep(&mut self, id: StreamId, kind: StreamKind, data: Vec<u8>, is_streaming: bool) {
+        let limit = self.settings.buffer_limit;
+        let direction = self.streams[id].direction(kind);
+        let buffered = direction.buffered.get_or_insert_default();
+        buffered.extend(data);
+        if buffered.len() <= limit {
+            return;
+        }
+        if is_streaming {
+            direction.is_above_watermark = true;
+        } else {
+            self.body_too_large(id, kind);
+        }
+    }
+
+    /// The sender goes on.
+    fn resume_sender(&mut self, id: StreamId, kind: StreamKind) {
+        self.streams[id].direction(kind).is_above_watermark = false;
+        while !self.streams[id].direction(kind).is_above_watermark
+            && let Some(frame) = self.streams[id].direction(kind).withheld.pop_front()
+        {
+            match frame {
+                Frame::Data(data, end) => self.data(id, kind, data, end),
+                Frame::Trailers(trailers) => self.trailers(id, kind, trailers),
+            }
+        }
     }
 
     /// The trailers of a direction have come.
@@ -83,9 +124,13 @@ impl Simulation {
             return;
         }
         let direction = self.streams[id].direction(kind);
+        if direction.is_above_watermark {
+            direction.withheld.push_back(Frame::Trailers(trailers));
+            return;
+        }
         direction.trailers = Some(trailers);
         (direction.is_complete, direction.has_trailers) = (true, true);
-        if direction.iteration != Iteration::StopAll {
+        if !direction.iteration.is_stop_all() {
             self.filter_trailers(id, kind);
         }
     }
@@ -117,8 +162,7 @@ impl Simulation {
             }
             STOP_AND_WATERMARK => {
                 self.pause(id, kind, Iteration::StopSingle);
-                let direction = self.streams[id].direction(kind);
-                direction.buffered.get_or_insert_default().extend(body);
+                self.keep(id, kind, body, true);
             }
             _ => {
                 self.pause(id, kind, Iteration::StopSingle);
@@ -215,7 +259,7 @@ impl Simulation {
         self.hide_headers(id, kind);
         let body = self.take_held(id, kind);
         let direction = self.streams[id].direction(kind);
-        let from_filter = direction.iteration == Iteration::StopAll;
+        let from_filter = direction.iteration.is_stop_all();
         direction.iteration = Iteration::Continue;
         let (is_complete, has_trailers) = (direction.is_complete, direction.has_trailers);
         let had_headers = std::mem::replace(&mut direction.headers_continued, true);
@@ -238,6 +282,7 @@ impl Simulation {
                 self.next_trailers(id, kind);
             }
         }
+        self.resume_sender(id, kind);
     }
 
     /// What the proxy holds of a body.
@@ -260,15 +305,16 @@ impl Simulation {
     ) -> Option<u32> {
         let stream = &mut self.streams[id];
         let Some(context) = stream.context else { return Some(CONTINUE) };
+        if stream.is_failure_told && kind == StreamKind::Response {
+            return Some(CONTINUE);
+        }
         let vm = stream.vm;
         stream.direction(kind).is_in_filter = true;
         self.update_info(id);
         let answer = self.call(vm, context, callback, |it| it.fail_stream(id));
-        let fails_open = self.fails_open();
         let action = match answer {
             Ok(answered) if answered.has_replied || answered.action > stopped => stopped,
             Ok(answered) => answered.action,
-            Err(_) if fails_open => CONTINUE,
             Err(_) => stopped,
         };
         let stream = &mut self.streams[id];
@@ -286,15 +332,10 @@ impl Simulation {
         Some(action)
     }
 
-    fn fails_open(&self) -> bool {
-        self.settings.failure_policy == super::settings::FailurePolicy::Open
-    }
-
-    /// The VM has failed: so does the stream, unless it may pass (`CHECK_FAIL` in
-    /// proxy-wasm-cpp-host, `context.cc`).
+    /// The VM has failed: so does every stream that has a context in it, whatever the failure policy
+    /// (`Context::failStream`).
     fn fail_stream(&mut self, id: StreamId) {
-        let is_told = std::mem::replace(&mut self.streams[id].is_failure_told, true);
-        if is_told || self.fails_open() {
+        if std::mem::replace(&mut self.streams[id].is_failure_told, true) {
             return;
         }
         self.send_local_reply(
@@ -317,7 +358,6 @@ impl Simulation {
         let stream = &self.streams[id];
         stream.is_destroyed
             || (kind == StreamKind::Request && stream.is_local_complete)
-            || stream.received.is_complete
     }
 
     fn next_headers(&mut self, id: StreamId, kind: StreamKind, end: bool) {

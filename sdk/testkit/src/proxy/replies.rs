@@ -1,12 +1,17 @@
 //! Local replies, and what the client gets: `DownstreamFilterManager::sendLocalReply` and
 //! `Utility::prepareLocalReply` (Envoy, `source/common/http/utility.cc`).
 
+use super::codec::{Framing, invalid_value, response_head};
+use super::exchange::status_of;
 use super::simulation::Simulation;
 use super::stream::StreamId;
 use crate::abi::StreamKind;
 use crate::headers::HeaderMap;
 use crate::host::LocalResponse;
-use std::mem;
+
+/// What `ConnectionManagerUtility::mutateResponseHeaders` takes away.
+const OF_CONNECTION: [&str; 4] =
+    ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
 
 impl Simulation {
     /// Answers the client in the place of the upstream: through the filter, if no response is on its
@@ -22,12 +27,12 @@ impl Simulation {
         } else if stream.response.is_in_filter {
             stream.response.is_aborted = true;
         }
-        stream.details = String::from_utf8_lossy(&reply.details).into_owned();
+        let details = String::from_utf8_lossy(&reply.details);
+        stream.details = details.replace(|it: char| it.is_ascii_whitespace(), "_");
         if stream.response_headers_sent {
             self.reset_client(id);
         } else if stream.has_response_headers {
-            let (headers, body) = self.local_reply(id, reply);
-            self.send_past_filter(id, headers, body);
+            self.send_past_filter(id, reply);
         } else if is_in_request {
             stream.prepared_reply.get_or_insert(reply);
         } else {
@@ -50,7 +55,8 @@ impl Simulation {
         }
     }
 
-    fn send_past_filter(&mut self, id: StreamId, headers: HeaderMap, body: Vec<u8>) {
+    pub(super) fn send_past_filter(&mut self, id: StreamId, reply: LocalResponse) {
+        let (headers, body) = self.local_reply(id, reply);
         let stream = &mut self.streams[id];
         stream.is_local_complete = true;
         stream.response.headers = Some(headers);
@@ -64,18 +70,18 @@ impl Simulation {
     fn local_reply(&mut self, id: StreamId, reply: LocalResponse) -> (HeaderMap, Vec<u8>) {
         let stream = &self.streams[id];
         let mut headers = HeaderMap::from([(":status", reply.status.to_string())]);
-        headers.extend(reply.headers.iter());
+        headers.extend(reply.headers.iter().filter(|(name, _)| *name != b":status"));
         if stream.is_grpc {
-            headers.replace(":status", "200");
+            headers.set_inline(":status", "200");
+            headers.set_inline("content-type", "application/grpc");
             if headers.get("grpc-status").is_none() {
                 let status = reply.grpc_status.unwrap_or_else(|| grpc_status_of(reply.status));
                 headers.add("grpc-status", status.to_string());
             }
             if !reply.body.is_empty() && !stream.is_head {
-                headers.replace("grpc-message", percent_encoded(&reply.body));
+                headers.set_inline("grpc-message", percent_encoded(&reply.body));
             }
             headers.remove("content-length");
-            headers.replace("content-type", "application/grpc");
             return (headers, Vec::new());
         }
         if reply.body.is_empty() {
@@ -83,7 +89,7 @@ impl Simulation {
             headers.remove("content-type");
             return (headers, Vec::new());
         }
-        headers.replace("content-length", reply.body.len().to_string());
+        headers.set_inline("content-length", reply.body.len().to_string());
         if headers.get("content-type").is_none() {
             headers.add("content-type", "text/plain");
         }
@@ -110,7 +116,7 @@ impl Simulation {
 
     pub(super) fn client_headers(&mut self, id: StreamId, end: bool) {
         let stream = &mut self.streams[id];
-        let headers = stream.response.headers.clone().unwrap_or_default();
+        let mut headers = stream.response.headers.clone().unwrap_or_default();
         if headers.get(":status").is_none() {
             // `HeaderUtility::checkRequiredResponseHeaders`.
             let details =
@@ -127,30 +133,52 @@ impl Simulation {
             );
             return;
         }
-        stream.received.headers = Some(headers);
+        stream.status = status_of(&headers).unwrap_or_default();
+        if invalid_value(&headers).is_some() {
+            return self.reset_client(id);
+        }
+        OF_CONNECTION.iter().for_each(|name| headers.remove(name));
         stream.response_headers_sent = true;
+        let received = &mut stream.received;
+        if !stream.is_http2 {
+            let framing = Framing::of_response(&mut headers, end, stream.is_head);
+            if received.headers.is_some() {
+                // A head behind the first is taken for the body.
+                let head = response_head(&headers);
+                received.body.extend_from_slice(received.framing.take(&head));
+                return self.client_end(id, end);
+            }
+            received.framing = framing;
+        }
+        received.headers = Some(headers);
         self.client_end(id, end);
     }
 
     pub(super) fn client_data(&mut self, id: StreamId, data: &[u8], end: bool) {
-        self.streams[id].received.body.extend_from_slice(data);
+        let received = &mut self.streams[id].received;
+        received.body.extend_from_slice(received.framing.take(data));
         self.client_end(id, end);
     }
 
     pub(super) fn client_trailers(&mut self, id: StreamId, trailers: HeaderMap) {
-        self.streams[id].received.trailers = trailers;
+        let received = &mut self.streams[id].received;
+        if received.framing.has_room_for_trailers() {
+            received.trailers = trailers;
+        }
         self.client_end(id, true);
     }
 
     fn client_end(&mut self, id: StreamId, end: bool) {
-        if end && !mem::replace(&mut self.streams[id].received.is_complete, true) {
+        let stream = &mut self.streams[id];
+        if end && !stream.is_destroyed {
+            stream.received.is_complete = stream.received.framing.is_complete();
             self.destroy(id);
         }
     }
 }
 
 /// `Grpc::Utility::httpToGrpcStatus`.
-fn grpc_status_of(status: u32) -> u32 {
+pub(crate) fn grpc_status_of(status: u32) -> u32 {
     match status {
         400 => 13,
         401 => 16,

@@ -36,11 +36,17 @@ impl Sending {
         let (method, path) = ((":method", method), (":path", path));
         let (host, scheme) = ((":authority", host), (":scheme", &b"http"[..]));
         let mut headers = match self.is_http2 {
+            _ if self.is_connect() => HeaderMap::from([(":authority", path.1), method, scheme]),
             true => HeaderMap::from([method, scheme, host, path]),
             false => HeaderMap::from([host, path, method, scheme]),
         };
         headers.extend(self.headers.iter());
         headers
+    }
+
+    /// A `CONNECT` has no path: what is asked for is a host.
+    pub(super) fn is_connect(&self) -> bool {
+        self.method == "CONNECT"
     }
 }
 

@@ -1,7 +1,9 @@
 //! Behind the filter: the choice of a route, and the upstream's answer
 //! (Envoy, `source/common/router/router.cc`).
 
+use super::codec::{Framing, invalid_name, invalid_value};
 use super::events::Event;
+use super::exchange::status_of;
 use super::settings::Route;
 use super::simulation::Simulation;
 use super::stream::{StreamId, Target};
@@ -77,25 +79,28 @@ impl Simulation {
         let Some(target) = self.choose_route(id) else {
             return self.refuse(id, 404, ("NR", "route_not_found"), "");
         };
-        let headers = self.streams[id].request.headers.clone().unwrap_or_default();
+        let mut headers = self.streams[id].request.headers.clone().unwrap_or_default();
         if let Some(fault) = fault_of(&headers) {
-            let details =
-                format!("filter_removed_required_request_headers{{{}}}", fault.replace(' ', "_"));
-            return self.refuse(id, 503, ("", &details), &fault);
+            let details = format!("filter_removed_required_request_headers{{{fault}}}");
+            return self.refuse(id, 503, ("DPE", &details), &fault);
         }
         let Some(upstream) = self.upstreams.get_mut(&target.cluster) else {
             return self.refuse(id, 503, ("NC", "cluster_not_found"), "");
         };
+        let framing = match upstream.is_http2 {
+            true => Framing::Frames,
+            false => Framing::of_request(&mut headers, end),
+        };
         let request = UpstreamRequest {
             cluster: target.cluster.clone(),
             headers,
-            is_complete: end,
             ..UpstreamRequest::default()
         };
         upstream.requests.push(request);
         let is_early = upstream.is_early;
         let index = upstream.requests.len().saturating_sub(1);
-        self.streams[id].outgoing.request = Some((target.cluster, index));
+        let outgoing = &mut self.streams[id].outgoing;
+        (outgoing.request, outgoing.framing) = (Some((target.cluster, index)), framing);
         if end {
             self.request_complete(id);
         } else if is_early {
@@ -109,8 +114,9 @@ impl Simulation {
     }
 
     pub(super) fn route_data(&mut self, id: StreamId, data: &[u8], end: bool) {
+        let taken = self.streams[id].outgoing.framing.take(data);
         if let Some(request) = self.upstream_request(id) {
-            request.body.extend_from_slice(data);
+            request.body.extend_from_slice(taken);
         }
         if end {
             self.request_complete(id);
@@ -118,20 +124,23 @@ impl Simulation {
     }
 
     pub(super) fn route_trailers(&mut self, id: StreamId, trailers: HeaderMap) {
-        if let Some(request) = self.upstream_request(id) {
+        let has_room = self.streams[id].outgoing.framing.has_room_for_trailers();
+        if let Some(request) = self.upstream_request(id).filter(|_| has_room) {
             request.trailers = trailers;
         }
         self.request_complete(id);
     }
 
     fn request_complete(&mut self, id: StreamId) {
+        let is_complete = self.streams[id].outgoing.framing.is_complete();
         let Some(request) = self.upstream_request(id) else { return };
-        request.is_complete = true;
+        request.is_complete = is_complete;
         let timeout = self.streams[id].route.clone().flatten().and_then(|target| target.timeout);
         if let Some(timeout) = timeout {
             self.events.plan(self.now().saturating_add(timeout), Event::RouteTimeout(id));
         }
-        if self.streams[id].outgoing.delivery.is_none() {
+        let is_asked = self.streams[id].outgoing.delivery.is_some();
+        if is_complete && !is_asked {
             self.ask_upstream(id);
         }
     }
@@ -173,11 +182,15 @@ impl Simulation {
     fn deliver_part(&mut self, id: StreamId, part: Part, is_last: bool) {
         match part {
             Part::Headers(headers) => {
-                self.streams[id].outgoing.has_answered = true;
-                if self.streams[id].details.is_empty() {
-                    self.streams[id].details = "via_upstream".into();
+                let stream = &mut self.streams[id];
+                stream.outgoing.has_answered = true;
+                if stream.details.is_empty() {
+                    stream.details = "via_upstream".into();
                 }
-                self.respond_headers(id, headers, is_last);
+                stream.status = status_of(&headers).unwrap_or_default();
+                let end = is_last || stream.is_head;
+                stream.outgoing.is_over |= end;
+                self.respond_headers(id, headers, end);
             }
             Part::Body(data) => self.deliver_body(id, data, is_last),
             Part::Trailers(trailers) => self.respond_trailers(id, trailers),
@@ -191,21 +204,30 @@ impl Simulation {
 
     /// Over HTTP/1.1 the end of a body comes by itself.
     fn deliver_body(&mut self, id: StreamId, data: Vec<u8>, is_last: bool) {
-        let cluster = self.streams[id].outgoing.request.as_ref().map(|(cluster, _)| cluster);
-        let upstream = cluster.and_then(|cluster| self.upstreams.get(cluster));
-        let is_http2 = upstream.is_some_and(|upstream| upstream.is_http2);
+        let is_http2 = self.is_upstream_http2(id);
         self.respond_data(id, data, is_last && is_http2);
         if is_last && !is_http2 && !self.streams[id].is_destroyed {
             self.respond_data(id, Vec::new(), true);
         }
     }
 
+    fn is_upstream_http2(&self, id: StreamId) -> bool {
+        let cluster = self.streams[id].outgoing.request.as_ref().map(|(cluster, _)| cluster);
+        let upstream = cluster.and_then(|cluster| self.upstreams.get(cluster));
+        upstream.is_some_and(|upstream| upstream.is_http2)
+    }
+
+    /// Over HTTP/1.1 a response that ends too soon is malformed.
     fn upstream_reset(&mut self, id: StreamId) {
-        self.streams[id].outgoing.is_over = true;
-        if self.streams[id].outgoing.has_answered {
-            self.streams[id].flags = "UC";
-            self.streams[id].details =
-                "upstream_reset_after_response_started{connection_termination}".into();
+        let (flags, reason) = match self.is_upstream_http2(id) {
+            true => ("UC", "connection_termination"),
+            false => ("UPE", "protocol_error"),
+        };
+        let stream = &mut self.streams[id];
+        stream.outgoing.is_over = true;
+        if stream.outgoing.has_answered {
+            stream.flags = flags;
+            stream.details = format!("upstream_reset_after_response_started{{{reason}}}");
             return self.reset_client(id);
         }
         self.refuse(id, 503, ("UC", RESET_DETAILS), RESET_BODY);
@@ -213,7 +235,7 @@ impl Simulation {
 
     pub(super) fn route_timeout(&mut self, id: StreamId) {
         let stream = &mut self.streams[id];
-        if stream.is_destroyed || stream.received.is_complete || stream.outgoing.is_over {
+        if stream.is_destroyed || stream.outgoing.is_over {
             return;
         }
         let has_answered = stream.outgoing.has_answered;
@@ -241,14 +263,24 @@ fn fault_of(headers: &HeaderMap) -> Option<String> {
     if headers.get(":method").is_none() {
         return Some("missing required header: :method".into());
     }
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let is_valid = |name: &[u8]| name.strip_prefix(b":").unwrap_or(name).iter().all(is_token);
-    let mut names = headers.iter().map(|(name, _)| name);
-    let invalid = names.find(|name| !is_valid(name))?;
-    Some(format!("invalid header name: {}", String::from_utf8_lossy(invalid)))
+    let name = invalid_name(headers).map(|name| ("name: ", name));
+    let fault = name.or_else(|| invalid_value(headers).map(|name| ("value for: ", name)));
+    fault.map(|(what, name)| format!("invalid header {what}{}", String::from_utf8_lossy(name)))
 }
 
 impl Upstream {
+    /// A whole request has come; which of them it is.
+    pub(super) fn receive(&mut self, mut request: UpstreamRequest) -> usize {
+        if !self.is_http2 {
+            let end = request.body.is_empty() && request.trailers.is_empty();
+            if !Framing::of_request(&mut request.headers, end).has_room_for_trailers() {
+                request.trailers = HeaderMap::new();
+            }
+        }
+        self.requests.push(request);
+        self.requests.len().saturating_sub(1)
+    }
+
     /// What it answers to a request that it has got.
     pub(super) fn answer(&mut self, index: usize) -> Delivery {
         match self.requests.get(index) {

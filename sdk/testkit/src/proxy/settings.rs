@@ -1,6 +1,7 @@
 //! What a proxy is like: how many workers it has, how it routes, what it does when a VM fails.
 
 use crate::headers::HeaderMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What the proxy does with streams of a VM that has failed (`failure_policy` of Envoy's `PluginConfig`).
@@ -83,8 +84,8 @@ impl Route {
     }
 }
 
-/// A listener's plugin.
-#[derive(Clone, Debug)]
+/// A listener's plugin. Two that are equal are one (`Plugin::createPluginKey`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PluginSettings {
     pub(super) name: String,
     pub(super) configuration: Vec<u8>,
@@ -106,6 +107,7 @@ pub(super) struct Settings {
     pub(super) seed: u64,
     pub(super) attributes: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) has_request_ids: bool,
+    pub(super) outbound_listeners: BTreeSet<usize>,
 }
 
 impl Default for Settings {
@@ -125,6 +127,7 @@ impl Default for Settings {
             seed: 0,
             attributes: Vec::new(),
             has_request_ids: true,
+            outbound_listeners: BTreeSet::new(),
         }
     }
 }

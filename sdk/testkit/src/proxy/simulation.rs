@@ -2,11 +2,11 @@
 
 use super::calls::Call;
 use super::events::{Event, Events};
-use super::exchange::AccessLogEntry;
+use super::exchange::{AccessLogEntry, status_of};
 use super::settings::{PluginSettings, Settings};
 use super::stream::{Stream, StreamId};
 use super::upstream::Upstream;
-use super::workers::VmSlot;
+use super::workers::{VmReloads, VmSlot};
 use crate::abi::{MapKind, StreamKind};
 use crate::engine::{Callback, Filter};
 use crate::headers::HeaderMap;
@@ -14,6 +14,12 @@ use crate::module::Trap;
 use crate::simulated::{Action, LogLine, Process};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// `envoy.config.core.v3.TrafficDirection`.
+const OUTBOUND: u64 = 2;
+
+/// How a panic begins where Envoy itself would have crashed.
+const CRASH: &str = "Envoy crashes";
 
 /// Everything there is.
 pub(super) struct Simulation {
@@ -31,6 +37,7 @@ pub(super) struct Simulation {
     pub(super) log: Vec<(usize, LogLine)>,
     pub(super) access_log: Vec<AccessLogEntry>,
     pub(super) traps: Vec<Trap>,
+    pub(super) reloads: VmReloads,
     pub(super) next_worker: usize,
     pub(super) hooks: Vec<super::workers::Hook>,
 }
@@ -42,6 +49,8 @@ pub(super) struct Answered {
     /// Whether the filter has answered the client meanwhile: then nothing goes on
     /// (`WasmBase::isNextIterationStopped`).
     pub(super) has_replied: bool,
+    /// Whether it has closed a stream.
+    pub(super) has_closed: bool,
 }
 
 impl Simulation {
@@ -109,23 +118,24 @@ impl Simulation {
         if answer.is_err() {
             failed(self);
         }
-        let has_replied =
-            collected.actions.iter().any(|(_, action)| matches!(action, Action::Reply(_)));
+        let has = |is_it: fn(&Action) -> bool| collected.actions.iter().any(|(_, it)| is_it(it));
+        let has_replied = has(|action| matches!(action, Action::Reply(_)));
+        let has_closed = has(|action| matches!(action, Action::Close(_)));
         self.after_call(vm, collected.actions);
-        answer.map(|action| Answered { action, has_replied })
+        answer.map(|action| Answered { action, has_replied, has_closed })
     }
 
-    /// A stream is reset at once, the rest waits its turn. Callbacks that it leads to go on with what
-    /// is left.
+    /// Everything waits its turn. Callbacks that it leads to go on with what is left.
     fn after_call(&mut self, vm: usize, actions: Vec<(u32, Action)>) {
         for (context, action) in actions {
-            match action {
-                Action::Close(_) => self.close(vm, context),
-                later => {
-                    if let Some(slot) = self.vms.get_mut(vm) {
-                        slot.actions.push_back((context, later));
-                    }
+            if let (Action::Close(_), Some(id)) = (&action, self.stream_of(vm, context)) {
+                let stream = &mut self.streams[id];
+                if stream.details.is_empty() {
+                    stream.details = "wasm_close_stream".into();
                 }
+            }
+            if let Some(slot) = self.vms.get_mut(vm) {
+                slot.actions.push_back((context, action));
             }
         }
         while let Some((context, action)) =
@@ -135,18 +145,12 @@ impl Simulation {
             match action {
                 Action::Continue(kind) => self.continue_stream(stream, kind),
                 Action::Reply(reply) => self.send_local_reply(stream, reply),
+                Action::Close(StreamKind::Request | StreamKind::Response) => {
+                    self.reset_client(stream);
+                }
                 Action::Close(_) => {}
             }
         }
-    }
-
-    fn close(&mut self, vm: usize, context: u32) {
-        let Some(id) = self.stream_of(vm, context) else { return };
-        let stream = &mut self.streams[id];
-        if stream.details.is_empty() {
-            stream.details = "wasm_fail_stream".into();
-        }
-        self.reset_client(id);
     }
 
     /// The stream with this context, as long as there is one.
@@ -173,10 +177,16 @@ impl Simulation {
         self.access_log.push(AccessLogEntry::of(stream));
         self.end_outgoing(id);
         let Some(context) = context else { return };
+        self.create_context(id);
         self.update_info(id);
         self.show_log(id, context);
-        for callback in [Callback::Log, Callback::Done, Callback::Delete] {
-            // A VM that fails now has nobody left to tell.
+        // A VM that fails now has nobody left to tell.
+        let logged = self.call(vm, context, Callback::Log, |_| {});
+        assert!(
+            !logged.is_ok_and(|logged| logged.has_replied || logged.has_closed),
+            "{CRASH}: the filter has answered or closed a stream while it was logged"
+        );
+        for callback in [Callback::Done, Callback::Delete] {
             let _ = self.call(vm, context, callback, |_| {});
         }
     }
@@ -201,12 +211,15 @@ impl Simulation {
         let stream = &self.streams[id];
         let Some(context) = stream.context else { return };
         let route = stream.route.clone().flatten();
+        let headers = self.headers_now(id, StreamKind::Response);
+        let is_outbound = self.settings.outbound_listeners.contains(&stream.listener);
         let mut host = self.vms[stream.vm].host.lock();
         let info = host.stream_info(context);
-        info.status =
-            stream.received.headers.as_ref().or(stream.response.headers.as_ref()).and_then(
-                |headers| std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok(),
-            );
+        let status = (stream.status != 0).then_some(stream.status);
+        info.status = status.or_else(|| headers.as_ref().and_then(status_of)).map(u64::from);
+        info.listener_direction = if is_outbound { OUTBOUND } else { 0 };
+        info.has_upstream = stream.outgoing.request.is_some();
+        info.request_size = stream.bytes_received;
         info.protocol = if stream.is_http2 { "HTTP/2" } else { "HTTP/1.1" };
         info.started = if info.started.is_zero() { now } else { info.started };
         if let Some(target) = route {

@@ -1,9 +1,11 @@
 //! What there is of one request and its response (Envoy's `FilterManager`, `filter_manager.h`, with one
 //! filter and a router behind it).
 
+use super::codec::Framing;
 use super::upstream::Delivery;
 use crate::abi::{BufferKind, MapKind, StreamKind};
 use crate::headers::HeaderMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 pub(super) type StreamId = usize;
@@ -15,8 +17,24 @@ pub(super) enum Iteration {
     Continue,
     /// Frames are held, and the filter sees what follows.
     StopSingle,
-    /// Frames are held, and the filter does not see what follows.
-    StopAll,
+    /// Frames are held, all of them, and the filter does not see what follows.
+    StopAllBuffer,
+    /// The same, and the sender is stopped when there are too many.
+    StopAllWatermark,
+}
+
+impl Iteration {
+    pub(super) fn is_stop_all(self) -> bool {
+        matches!(self, Self::StopAllBuffer | Self::StopAllWatermark)
+    }
+}
+
+/// What follows headers.
+#[derive(Clone, Debug)]
+pub(super) enum Frame {
+    /// A part of a body, and whether it is the last.
+    Data(Vec<u8>, bool),
+    Trailers(HeaderMap),
 }
 
 /// One direction of a stream.
@@ -29,6 +47,10 @@ pub(super) struct Direction {
     /// What the proxy holds of the body; in the filter's host while [`Direction::is_buffering`].
     pub(super) buffered: Option<Vec<u8>>,
     pub(super) iteration: Iteration,
+    /// Whether so much is held that the sender is stopped.
+    pub(super) is_above_watermark: bool,
+    /// What the sender would have sent since.
+    pub(super) withheld: VecDeque<Frame>,
     pub(super) headers_continued: bool,
     /// Whether the filter has asked to hold the body: then it sees all that is held.
     pub(super) is_buffering: bool,
@@ -53,6 +75,8 @@ impl Direction {
             trailers: None,
             buffered: None,
             iteration: Iteration::Continue,
+            withheld: VecDeque::new(),
+            is_above_watermark: false,
             headers_continued: false,
             is_buffering: false,
             is_complete: false,
@@ -95,6 +119,7 @@ pub(super) struct Received {
     pub(super) headers: Option<HeaderMap>,
     pub(super) body: Vec<u8>,
     pub(super) trailers: HeaderMap,
+    pub(super) framing: Framing,
     pub(super) is_complete: bool,
     pub(super) is_reset: bool,
 }
@@ -104,6 +129,7 @@ pub(super) struct Received {
 pub(super) struct Outgoing {
     /// The cluster, and which of its requests it is.
     pub(super) request: Option<(String, usize)>,
+    pub(super) framing: Framing,
     pub(super) delivery: Option<Delivery>,
     /// Whether the response has begun.
     pub(super) has_answered: bool,
@@ -116,6 +142,11 @@ pub(super) struct Stream {
     pub(super) vm: usize,
     /// None where no filter runs: its VM has failed, and that lets requests pass.
     pub(super) context: Option<u32>,
+    /// The root context of its plugin.
+    pub(super) root: u32,
+    /// Whether its context is in the VM (`in_vm_context_created_`).
+    pub(super) is_in_vm: bool,
+    pub(super) listener: usize,
     pub(super) is_failure_told: bool,
     pub(super) is_grpc: bool,
     pub(super) is_head: bool,
@@ -126,6 +157,10 @@ pub(super) struct Stream {
     pub(super) route: Option<Option<Target>>,
     pub(super) outgoing: Outgoing,
     pub(super) received: Received,
+    /// `%RESPONSE_CODE%`; 0 as long as there is no response.
+    pub(super) status: u16,
+    /// The bytes of the request's body.
+    pub(super) bytes_received: u64,
     pub(super) details: String,
     pub(super) flags: &'static str,
     pub(super) prepared_reply: Option<crate::host::LocalResponse>,

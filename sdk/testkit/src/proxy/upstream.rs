@@ -214,9 +214,14 @@ impl Delivery {
         }
     }
 
+    /// Whether it waits to be told.
+    pub(super) fn waits(&self) -> bool {
+        self.parts.front() == Some(&Part::Told)
+    }
+
     /// Lets it go on if it waits to be told; whether it did.
     pub(super) fn tell(&mut self) -> bool {
-        let waits = self.parts.front() == Some(&Part::Told);
+        let waits = self.waits();
         if waits {
             self.parts.pop_front();
         }

@@ -14,6 +14,20 @@ use std::time::Duration;
 /// `PluginConfig`).
 const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
 
+/// How often new VMs were made for ones that have failed (`FAIL_RELOAD`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VmReloads {
+    /// `wasm.<plugin>.vm_reload_success`.
+    pub successes: u64,
+    /// `wasm.<plugin>.vm_reload_failure`: the new VM did not come up.
+    pub failures: u64,
+    /// `wasm.<plugin>.vm_reload_backoff`: it was too soon.
+    pub backoffs: u64,
+}
+
+/// The thread that makes the others.
+const MAIN_THREAD: usize = 0;
+
 /// The first context of a VM, of its first plugin.
 const FIRST_CONTEXT: u32 = 1;
 
@@ -33,7 +47,6 @@ pub(super) struct VmSlot {
     /// What the module has asked for, and waits its turn.
     pub(super) actions: VecDeque<(u32, Action)>,
     started: Duration,
-    is_first: bool,
     /// Whether it is in the place of one that has failed.
     is_reload: bool,
 }
@@ -100,17 +113,29 @@ impl VmSlot {
 
 impl Simulation {
     /// Starts the VM of every thread, and configures every plugin in it; whether all of them accept
-    /// their configuration.
+    /// their configuration. On the main thread each is tried beforehand.
     pub(super) fn start(&mut self) -> Result<bool, Trap> {
         self.stop();
-        for vm in 0..=self.settings.workers {
+        for vm in MAIN_THREAD..=self.settings.workers {
             let slot = self.start_vm(vm)?;
             self.vms.push(slot);
-            if !self.configure_vm(vm)? {
+            if !self.configure_vm(vm, vm == MAIN_THREAD)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether a plugin accepts its configuration in a VM that is there for this alone
+    /// (proxy-wasm-cpp-host, `WasmHandleBase::canary`).
+    fn try_plugin(&mut self, plugin: &PluginSettings) -> Result<bool, Trap> {
+        let canary = self.start_vm(MAIN_THREAD)?;
+        let main = std::mem::replace(&mut self.vms[MAIN_THREAD], canary);
+        let calls_before = self.calls.len();
+        let accepted = self.configure_plugin(MAIN_THREAD, plugin);
+        self.abandon_calls(calls_before);
+        self.vms[MAIN_THREAD] = main;
+        accepted.map(|root| root.is_some())
     }
 
     pub(super) fn stop(&mut self) {
@@ -133,7 +158,6 @@ impl Simulation {
             ticks: BTreeMap::new(),
             actions: VecDeque::new(),
             started: self.now(),
-            is_first: true,
             is_reload: false,
         })
     }
@@ -162,13 +186,14 @@ impl Simulation {
         host
     }
 
-    /// Creates and configures the plugins of a VM. Listeners whose plugins have the same configuration
-    /// share one (`PluginBase::makePluginKey`).
-    fn configure_vm(&mut self, vm: usize) -> Result<bool, Trap> {
+    /// Creates and configures the plugins of a VM. Listeners whose plugins are equal share one.
+    fn configure_vm(&mut self, vm: usize, are_tried: bool) -> Result<bool, Trap> {
         let plugins = self.plugins.clone();
         for (index, plugin) in plugins.iter().enumerate() {
-            let same = |other: &PluginSettings| other.configuration == plugin.configuration;
-            let before = plugins.iter().take(index).position(same);
+            let before = plugins.iter().take(index).position(|other| other == plugin);
+            if are_tried && before.is_none() && !self.try_plugin(plugin)? {
+                return Ok(false);
+            }
             let root = match before.and_then(|before| self.vms[vm].roots.get(before).copied()) {
                 Some(root) => root,
                 None => match self.configure_plugin(vm, plugin)? {
@@ -189,7 +214,6 @@ impl Simulation {
     ) -> Result<Option<u32>, Trap> {
         let slot = &mut self.vms[vm];
         let root = slot.new_context();
-        let is_first = std::mem::take(&mut slot.is_first);
         {
             let mut host = slot.host.lock();
             host.set_plugin_name(root, &plugin.name);
@@ -197,11 +221,9 @@ impl Simulation {
         }
         let size = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
         self.call(vm, root, Callback::ContextCreate { parent: 0 }, |_| {})?;
-        if is_first {
-            let size = u32::try_from(self.settings.vm_configuration.len()).unwrap_or(u32::MAX);
-            if self.call(vm, root, Callback::VmStart { size }, |_| {})?.action == 0 {
-                return Ok(None);
-            }
+        let vm_size = u32::try_from(self.settings.vm_configuration.len()).unwrap_or(u32::MAX);
+        if self.call(vm, root, Callback::VmStart { size: vm_size }, |_| {})?.action == 0 {
+            return Ok(None);
         }
         let accepted = self.call(vm, root, Callback::Configure { size }, |_| {})?;
         Ok((accepted.action != 0).then_some(root))
@@ -212,17 +234,25 @@ impl Simulation {
         let reloads = self.settings.failure_policy == FailurePolicy::Reload;
         let slot = &self.vms[vm];
         let is_due = self.now() >= slot.started.saturating_add(RELOAD_BACKOFF);
-        if slot.trap.is_none() || !reloads || (slot.is_reload && !is_due) {
+        if slot.trap.is_none() || !reloads {
             return;
         }
-        if let Ok(mut fresh) = self.start_vm(vm) {
-            fresh.is_reload = true;
-            self.vms[vm] = fresh;
-            // One that does not come up again stays failed.
-            if !matches!(self.configure_vm(vm), Ok(true)) {
-                self.vms[vm].crash();
-            }
+        if slot.is_reload && !is_due {
+            self.reloads.backoffs = self.reloads.backoffs.saturating_add(1);
+            return;
         }
+        let Ok(mut fresh) = self.start_vm(vm) else { return };
+        fresh.is_reload = true;
+        self.vms[vm] = fresh;
+        let counter = match self.configure_vm(vm, false) {
+            Ok(true) => &mut self.reloads.successes,
+            // One that does not come up again stays failed.
+            _ => {
+                self.vms[vm].crash();
+                &mut self.reloads.failures
+            }
+        };
+        *counter = counter.saturating_add(1);
     }
 
     pub(super) fn set_tick(&mut self, vm: usize, root: u32, milliseconds: u32) {

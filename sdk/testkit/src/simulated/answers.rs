@@ -2,7 +2,8 @@
 
 use super::metrics::is_of_histogram;
 use super::shared::QueueOwner;
-use super::{Action, CalloutRequest, LogLine, SimulatedHost};
+use super::stream_info::is_compound;
+use super::{Action, CalloutRequest, LogLine, SimulatedHost, grpc_cluster};
 use crate::abi::{BufferKind, LogLevel, MapKind, MetricKind, Result, Status, StreamKind};
 use crate::headers::HeaderMap;
 use crate::host::{GrpcCall, GrpcStream, Host, HttpCall, LocalResponse};
@@ -21,7 +22,8 @@ impl SimulatedHost {
 
     fn change_headers(&mut self, map: MapKind, change: impl FnOnce(&mut HeaderMap)) -> Result<()> {
         let owner = self.owner(map);
-        if self.shows_log.contains(&owner.0) {
+        let is_of_stream = map < MapKind::GrpcInitialMetadata;
+        if !is_of_stream || self.shows_log.contains(&owner.0) {
             return Err(Status::BAD_ARGUMENT);
         }
         if map == MapKind::RequestTrailers || map == MapKind::ResponseTrailers {
@@ -52,6 +54,13 @@ impl SimulatedHost {
         }
     }
 
+    /// A call of an unknown cluster fails at once, and is closed all the same.
+    fn start_grpc(&mut self, cluster: &str, request: CalloutRequest) -> Result<u32> {
+        let token = self.callouts.start(self.contexts.root(), request);
+        let is_known = self.clusters.contains(cluster.as_bytes());
+        if is_known { Ok(token) } else { Err(Status::INTERNAL_FAILURE) }
+    }
+
     fn plugin_property(&self, path: &[u8]) -> Option<Vec<u8>> {
         match path {
             b"plugin_name" => {
@@ -70,10 +79,10 @@ impl SimulatedHost {
             BufferKind::PluginConfiguration if self.contexts.callback() == "proxy_on_configure" => {
                 Ok(&self.plugin_configuration)
             }
-            BufferKind::RequestBody | BufferKind::ResponseBody => {
-                Ok(body.map_or(&[], Vec::as_slice))
+            BufferKind::PluginConfiguration | BufferKind::HttpCallBody => {
+                body.map(Vec::as_slice).ok_or(Status::NOT_FOUND)
             }
-            _ => body.map(Vec::as_slice).ok_or(Status::NOT_FOUND),
+            _ => Ok(body.map_or(&[], Vec::as_slice)),
         }
     }
 }
@@ -185,7 +194,8 @@ impl Host for SimulatedHost {
         self.buffer(buffer).map(|bytes| size(bytes.len()))
     }
 
-    /// Whole replacement, prepending and appending; nothing else (`Buffer::copyFrom`).
+    /// The beginning is replaced, or something is put in front or behind; nothing else
+    /// (`Buffer::copyFrom`). Only the bodies of a stream can be written.
     fn set_buffer_bytes(
         &mut self,
         buffer: BufferKind,
@@ -193,18 +203,16 @@ impl Host for SimulatedHost {
         size: usize,
         bytes: &[u8],
     ) -> Result<()> {
+        if !matches!(buffer, BufferKind::RequestBody | BufferKind::ResponseBody) {
+            return Err(Status::BAD_ARGUMENT);
+        }
         let body = self.bodies.get_mut(&(self.contexts.effective(), buffer));
         let body = body.ok_or(Status::BAD_ARGUMENT)?;
-        let kept = match (start, size) {
-            (0, 0) => 0..body.len(),
-            (0, size) if size >= body.len() => 0..0,
-            (start, _) if start > 0 && start >= body.len() => {
-                body.extend_from_slice(bytes);
-                return Ok(());
-            }
+        match start {
+            0 => *body = [bytes, body.get(size..).unwrap_or_default()].concat(),
+            start if start >= body.len() => body.extend_from_slice(bytes),
             _ => return Err(Status::BAD_ARGUMENT),
-        };
-        *body = [bytes, body.get(kept).unwrap_or_default()].concat();
+        }
         Ok(())
     }
 
@@ -218,7 +226,12 @@ impl Host for SimulatedHost {
         let written = || self.filter_state.get(&(context, path.to_vec())).cloned();
         let set = self.properties.get(path).cloned();
         let found = set.or_else(|| self.plugin_property(path)).or_else(told).or_else(written);
-        found.ok_or(Status::NOT_FOUND)
+        let is_compound =
+            || path.is_empty() || self.streams.contains_key(&context) && is_compound(path);
+        found.ok_or_else(|| match is_compound() {
+            true => Status::SERIALIZATION_FAILURE,
+            false => Status::NOT_FOUND,
+        })
     }
 
     fn set_property(&mut self, path: &[u8], value: &[u8]) -> Result<()> {
@@ -259,10 +272,11 @@ impl Host for SimulatedHost {
     }
 
     fn continue_stream(&mut self, stream: StreamKind) -> Result<()> {
-        if !matches!(stream, StreamKind::Request | StreamKind::Response) {
-            return Err(Status::BAD_ARGUMENT);
+        match stream {
+            StreamKind::Request | StreamKind::Response => self.act(Action::Continue(stream)),
+            StreamKind::Downstream => {}
+            StreamKind::Upstream => return Err(Status::UNIMPLEMENTED),
         }
-        self.act(Action::Continue(stream));
         self.release(self.context());
         Ok(())
     }
@@ -287,11 +301,13 @@ impl Host for SimulatedHost {
     }
 
     fn grpc_call(&mut self, call: GrpcCall) -> Result<u32> {
-        Ok(self.callouts.start(self.contexts.root(), CalloutRequest::Grpc(call)))
+        let cluster = grpc_cluster(&call.cluster)?;
+        self.start_grpc(&cluster, CalloutRequest::Grpc(call))
     }
 
     fn grpc_stream(&mut self, stream: GrpcStream) -> Result<u32> {
-        Ok(self.callouts.start(self.contexts.root(), CalloutRequest::GrpcStream(stream)))
+        let cluster = grpc_cluster(&stream.cluster)?;
+        self.start_grpc(&cluster, CalloutRequest::GrpcStream(stream))
     }
 
     fn grpc_send(&mut self, token: u32, message: &[u8], end_of_stream: bool) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::abi::{Result, Status};
 use crate::host::{GrpcCall, GrpcStream, HttpCall};
+use prost::Message;
 
 /// The two lowest bits of a token tell the kind of call (proxy-wasm-cpp-host, `wasm.h`).
 const STEP: u32 = 4;
@@ -30,6 +31,29 @@ pub enum CalloutRequest {
     Grpc(GrpcCall),
     /// A gRPC stream.
     GrpcStream(GrpcStream),
+}
+
+/// `envoy.config.core.v3.GrpcService`, as far as it says where to.
+#[derive(Clone, PartialEq, Eq, Message)]
+struct GrpcService {
+    #[prost(message, optional, tag = "1")]
+    envoy_grpc: Option<EnvoyGrpc>,
+}
+
+#[derive(Clone, PartialEq, Eq, Message)]
+struct EnvoyGrpc {
+    #[prost(string, tag = "1")]
+    cluster_name: String,
+}
+
+/// The cluster that a `GrpcService` names.
+///
+/// # Errors
+///
+/// `ParseFailure` when it is none.
+pub(crate) fn grpc_cluster(service: &[u8]) -> Result<String> {
+    let service = GrpcService::decode(service).map_err(|_| Status::PARSE_FAILURE)?;
+    Ok(service.envoy_grpc.map(|envoy| envoy.cluster_name).unwrap_or_default())
 }
 
 impl CalloutRequest {

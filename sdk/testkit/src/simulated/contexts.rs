@@ -49,7 +49,7 @@ impl Contexts {
     /// (proxy-wasm-cpp-host, `exports.cc`, `contextOrEffectiveContext`).
     pub(super) fn effective(&self) -> u32 {
         let Some(callback) = self.running.last() else { return 0 };
-        let set = callback.effective.filter(|context| self.parents.contains_key(context));
+        let set = callback.effective.filter(|context| self.exists(*context));
         set.unwrap_or(callback.context)
     }
 
@@ -62,8 +62,13 @@ impl Contexts {
         }
     }
 
+    /// The context 0 is that of the VM itself, and is always there.
+    fn exists(&self, context: u32) -> bool {
+        context == 0 || self.parents.contains_key(&context)
+    }
+
     pub(super) fn set_effective(&mut self, context: u32) -> Result<()> {
-        if !self.parents.contains_key(&context) {
+        if !self.exists(context) {
             return Err(Status::BAD_ARGUMENT);
         }
         if let Some(callback) = self.running.last_mut() {

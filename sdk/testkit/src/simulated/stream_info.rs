@@ -2,6 +2,7 @@
 //! (<https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>).
 
 use crate::headers::HeaderMap;
+use crate::proxy::grpc_status_of;
 use std::time::Duration;
 
 /// The attributes of one request and its response, as far as they are known.
@@ -9,6 +10,10 @@ use std::time::Duration;
 pub(crate) struct StreamInfo {
     pub(crate) status: Option<u64>,
     pub(crate) protocol: &'static str,
+    /// `envoy.config.core.v3.TrafficDirection`.
+    pub(crate) listener_direction: u64,
+    /// Whether the request was sent to an upstream.
+    pub(crate) has_upstream: bool,
     /// Since 1970.
     pub(crate) started: Duration,
     pub(crate) route: Option<(String, String)>,
@@ -16,6 +21,24 @@ pub(crate) struct StreamInfo {
     pub(crate) request_size: u64,
     pub(crate) response_size: u64,
     pub(crate) connection: u64,
+}
+
+/// Whether an attribute is no value but something that has some: it cannot be written as bytes.
+pub(crate) fn is_compound(path: &[u8]) -> bool {
+    let compounds = [
+        &b"request"[..],
+        b"request\0headers",
+        b"response",
+        b"response\0headers",
+        b"response\0trailers",
+        b"connection",
+        b"source",
+        b"destination",
+        b"upstream",
+        b"xds",
+        b"xds\0upstream_host_locality_metadata",
+    ];
+    compounds.contains(&path)
 }
 
 impl StreamInfo {
@@ -33,11 +56,15 @@ impl StreamInfo {
             ["request", "headers", name] => header(request?, name),
             ["request", name] => self.of_request(name, request),
             ["response", "headers", name] => header(response?, name),
-            ["response", name] => self.of_response(name),
+            ["response", name] => self.of_response(name, response),
+            ["xds", "listener_direction"] => number(self.listener_direction),
             ["xds", "route_name"] => Some(self.route.as_ref()?.0.clone().into_bytes()),
             ["xds", "cluster_name"] => Some(self.route.as_ref()?.1.clone().into_bytes()),
             ["connection", "id"] => number(self.connection),
             ["connection", "mtls"] => Some(vec![0]),
+            ["connection", "requested_server_name"] => Some(Vec::new()),
+            ["upstream", "request_attempt_count"] if self.has_upstream => number(1),
+            ["upstream", "transport_failure_reason"] if self.has_upstream => Some(Vec::new()),
             ["source", "address"] => Some(b"192.0.2.1:50000".to_vec()),
             ["source", "port"] => number(50_000),
             ["destination", "address"] => Some(b"192.0.2.10:8080".to_vec()),
@@ -58,21 +85,41 @@ impl StreamInfo {
             "useragent" => header(request?, "user-agent"),
             "id" => header(request?, "x-request-id"),
             "protocol" => Some(self.protocol.as_bytes().to_vec()),
-            "size" => number(self.request_size),
+            "size" => number(request.and_then(content_length).unwrap_or(self.request_size)),
+            "total_size" => number(self.request_size.saturating_add(byte_size(request))),
             "time" => number(u64::try_from(self.started.as_nanos()).ok()?),
             _ => None,
         }
     }
 
-    fn of_response(&self, name: &str) -> Option<Vec<u8>> {
+    fn of_response(&self, name: &str, response: Option<&HeaderMap>) -> Option<Vec<u8>> {
         match name {
             "code" => number(self.status?),
             "code_details" if !self.details.is_empty() => Some(self.details.clone().into_bytes()),
             "flags" => number(0),
+            "grpc_status" => number(self.grpc_status(response)?),
             "size" => number(self.response_size),
             _ => None,
         }
     }
+
+    /// What the headers say of it, or what the HTTP status means (`Grpc::Common::getGrpcStatus`).
+    fn grpc_status(&self, response: Option<&HeaderMap>) -> Option<u64> {
+        let said = response.and_then(|headers| numeric(headers, "grpc-status"));
+        said.or_else(|| Some(grpc_status_of(u32::try_from(self.status?).ok()?).into()))
+    }
+}
+
+fn byte_size(headers: Option<&HeaderMap>) -> u64 {
+    headers.map_or(0, |headers| headers.byte_size() as u64)
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    numeric(headers, "content-length")
+}
+
+fn numeric(headers: &HeaderMap, name: &str) -> Option<u64> {
+    std::str::from_utf8(headers.get(name)?).ok()?.parse().ok()
 }
 
 /// The path, and what is behind its question mark.
