@@ -216,8 +216,8 @@ impl SimulatedHost {
         self.status = (code, message.into());
     }
 
-    /// Offers a foreign function. There is one from the beginning, `clear_route_cache`, which does
-    /// nothing.
+    /// Offers a foreign function. There is one from the beginning, `clear_route_cache`: in a
+    /// [`Proxy`](crate::Proxy) the route is chosen anew.
     pub fn set_foreign_function(
         &mut self,
         name: &str,
@@ -226,7 +226,8 @@ impl SimulatedHost {
         self.foreign_functions.set(name, function);
     }
 
-    /// Offers the foreign function `verify_signature`: `verify` answers whether a signature is right.
+    /// Offers the foreign function `verify_signature`: `verify` answers whether a signature is right. It
+    /// is not asked when no hash function or no key is named: that is a `BadArgument`, as in Envoy.
     pub fn set_verify_signature(
         &mut self,
         verify: impl FnMut(&SignatureCheck) -> bool + Send + 'static,

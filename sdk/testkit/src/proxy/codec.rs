@@ -94,6 +94,7 @@ pub(super) fn invalid_value(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Whether an `:authority` has only characters of a host and a port (`HeaderUtility::authorityIsValid`).
 pub(super) fn is_authority(authority: &[u8]) -> bool {
-    let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@[]".contains(byte);
+    let is_valid =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@[]".contains(byte);
     authority.iter().all(is_valid)
 }

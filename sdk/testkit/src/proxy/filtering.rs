@@ -356,8 +356,7 @@ impl Simulation {
     /// Whether nothing of this direction goes on any more.
     fn is_over(&self, id: StreamId, kind: StreamKind) -> bool {
         let stream = &self.streams[id];
-        stream.is_destroyed
-            || (kind == StreamKind::Request && stream.is_local_complete)
+        stream.is_destroyed || (kind == StreamKind::Request && stream.is_local_complete)
     }
 
     fn next_headers(&mut self, id: StreamId, kind: StreamKind, end: bool) {

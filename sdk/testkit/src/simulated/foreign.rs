@@ -38,6 +38,16 @@ struct SignatureResult {
     error: String,
 }
 
+impl SignatureCheck {
+    /// `BadArgument` when it is malformed, or no hash function or key is named.
+    fn read(arguments: &[u8]) -> Result<Self> {
+        let check = Self::decode(arguments).map_err(|_| Status::BAD_ARGUMENT)?;
+        let has_key = !check.public_key.is_empty() || !check.public_key_pem.is_empty();
+        let is_complete = has_key && !check.hash_function.is_empty();
+        is_complete.then_some(check).ok_or(Status::BAD_ARGUMENT)
+    }
+}
+
 impl ForeignFunctions {
     pub(super) fn set(
         &mut self,
@@ -52,7 +62,7 @@ impl ForeignFunctions {
         mut verify: impl FnMut(&SignatureCheck) -> bool + Send + 'static,
     ) {
         self.set("verify_signature", move |arguments| {
-            let check = SignatureCheck::decode(arguments).map_err(|_| Status::BAD_ARGUMENT)?;
+            let check = SignatureCheck::read(arguments)?;
             let result = verify(&check);
             let error = if result { "" } else { "Failed to verify digest. Error code: 0" };
             Ok(SignatureResult { result, error: error.to_owned() }.encode_to_vec())
@@ -68,6 +78,9 @@ impl Default for ForeignFunctions {
     fn default() -> Self {
         let mut functions = Self(BTreeMap::new());
         functions.set("clear_route_cache", |_| Ok(Vec::new()));
+        functions.set("verify_signature", |arguments| {
+            SignatureCheck::read(arguments).and(Err(Status::NOT_FOUND))
+        });
         functions
     }
 }

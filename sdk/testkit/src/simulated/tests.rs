@@ -118,7 +118,7 @@ fn a_body_can_be_replaced_prepended_and_appended() {
     assert_eq!(set(0, 99, b"-"), Ok("-".to_owned()));
     assert_eq!(set(0, 0, b"-"), Ok("-abc".to_owned()));
     assert_eq!(set(3, 0, b"-"), Ok("abc-".to_owned()));
-    assert_eq!(set(0, 1, b"-"), Err(Status::BAD_ARGUMENT));
+    assert_eq!(set(0, 1, b"-"), Ok("-bc".to_owned()));
     assert_eq!(set(1, 1, b"-"), Err(Status::BAD_ARGUMENT));
 }
 
@@ -262,11 +262,13 @@ fn an_http_call_needs_a_known_cluster_and_three_headers() {
 fn a_token_tells_the_kind_of_call() {
     let mut host = host();
     host.add_cluster("keys");
+    // A `GrpcService` whose `envoy_grpc` has the `cluster_name` `keys`.
+    let cluster = b"\x0a\x06\x0a\x04keys".to_vec();
     let tokens = [
         host.http_call(http_call("keys")),
         host.http_call(http_call("keys")),
-        host.grpc_call(GrpcCall::default()),
-        host.grpc_stream(GrpcStream::default()),
+        host.grpc_call(GrpcCall { cluster: cluster.clone(), ..GrpcCall::default() }),
+        host.grpc_stream(GrpcStream { cluster, ..GrpcStream::default() }),
     ];
     assert_eq!(tokens, [Ok(4), Ok(8), Ok(5), Ok(6)]);
     assert_eq!(host.grpc_send(6, b"message", false), Ok(()));
@@ -289,13 +291,15 @@ fn foreign_functions_are_those_that_a_test_offers_and_clear_route_cache() {
 #[test]
 fn a_signature_is_verified_by_the_test() {
     let mut host = SimulatedHost::new();
-    assert_eq!(host.call_foreign_function(b"verify_signature", b""), Err(Status::NOT_FOUND));
+    // Field 1 is `sha256`, field 2 the key, field 4 is `text`; in the result field 1 is `true`.
+    let right = b"\x0a\x06sha256\x12\x03key\x22\x04text";
+    assert_eq!(host.call_foreign_function(b"verify_signature", right), Err(Status::NOT_FOUND));
     host.set_verify_signature(|check| check.hash_function == "sha256" && check.text == b"text");
     let mut call = |arguments: &[u8]| host.call_foreign_function(b"verify_signature", arguments);
-    // Field 1 is `sha256`, field 4 is `text`; in the result field 1 is `true`.
-    let right = b"\x0a\x06sha256\x22\x04text";
     assert_eq!(call(right), Ok(b"\x08\x01".to_vec()));
-    let wrong = call(b"\x0a\x04sha1\x22\x04text").unwrap();
+    let wrong = call(b"\x0a\x04sha1\x12\x03key\x22\x04text").unwrap();
     assert!(wrong.starts_with(b"\x12"), "no result, which is false, and an error: {wrong:?}");
     assert_eq!(call(b"\xff"), Err(Status::BAD_ARGUMENT));
+    assert_eq!(call(b"\x0a\x06sha256\x22\x04text"), Err(Status::BAD_ARGUMENT), "no key");
+    assert_eq!(call(b"\x12\x03key\x22\x04text"), Err(Status::BAD_ARGUMENT), "no hash function");
 }
