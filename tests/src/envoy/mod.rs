@@ -6,6 +6,7 @@ mod process;
 mod stats;
 mod tls;
 mod wasm;
+pub mod wheels;
 
 pub use binary::Binary;
 pub use config::{Bootstrap, Cluster, Listener, Route, native_filter};

@@ -408,6 +408,9 @@ fn listener(stage: &Stage<'_>, index: usize, filter: &Value) -> Listener {
         .log_field("scenario", &stage.id)
         .route(Route::prefix("/").header("x-route", "side").to(&format!("{}.side", stage.id)))
         .route(Route::prefix("/").to(&format!("{}.app", stage.id)).named("to-app"));
+    if index > 0 && stage.scenario.second_is_outbound {
+        listener = listener.with_listener(json!({ "traffic_direction": "OUTBOUND" }));
+    }
     if let Some(bytes) = stage.scenario.buffer_limit {
         listener = listener.with_listener(json!({ "per_connection_buffer_limit_bytes": bytes }));
     }

@@ -42,6 +42,7 @@ mod module;
 mod observed;
 mod script;
 mod traffic;
+mod verdict;
 
 use std::future::Future;
 
@@ -53,6 +54,7 @@ pub use Callback::*;
 pub use observed::*;
 pub use script::*;
 pub use traffic::*;
+pub use verdict::{Verdict, judge};
 
 pub use crate::envoy::FailurePolicy;
 
@@ -79,6 +81,8 @@ pub struct Scenario {
     pub workers: u32,
     /// The plugin's name at a second listener; `None` if there is none.
     pub second_listener: Option<String>,
+    /// Whether the second listener is for outgoing traffic (`traffic_direction`); the first says nothing.
+    pub second_is_outbound: bool,
     /// The most that may be buffered of a body, in bytes; `None` for the default, 1 MiB.
     pub buffer_limit: Option<u32>,
     /// What the upstream `app` does with its requests, one after the other; the last again and again.
@@ -145,6 +149,7 @@ impl Scenario {
             headers_may_pause_alone: false,
             workers: 1,
             second_listener: None,
+            second_is_outbound: false,
             buffer_limit: None,
             app: vec![reply_of(200).body("ok")],
             side: vec![reply_of(200).body("side")],
@@ -206,6 +211,13 @@ impl Scenario {
     #[must_use]
     pub fn second_listener(mut self, plugin: &str) -> Self {
         self.second_listener = Some(plugin.into());
+        self
+    }
+
+    /// The second listener is for outgoing traffic.
+    #[must_use]
+    pub fn second_is_outbound(mut self) -> Self {
+        self.second_is_outbound = true;
         self
     }
 

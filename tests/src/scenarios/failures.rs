@@ -520,6 +520,74 @@ fn vms() -> Vec<Scenario> {
                     .seen(seen("GET", "/first"))
                     .seen(seen("GET", "/second")),
             ),
+        Scenario::new("listeners of two directions with the same plugin share it, too")
+            .reference("envoy plugin.h, Plugin::createPluginKey")
+            .script(life().on(
+                RequestHeaders,
+                [property("listener_direction"), property("xds.listener_direction")],
+            ))
+            .second_listener(ID)
+            .second_is_outbound()
+            .exchange(get_request("/first"))
+            .exchange(get_request("/second").at_second_listener())
+            .expect(
+                Observed::new()
+                    .log([
+                        "context_create 1, of 0",
+                        "vm_start 1, size 0",
+                        "configure 1, size 0",
+                        "context_create 2, of 1",
+                        "request_headers 2, end of stream",
+                        "property listener_direction -> not found",
+                        "property xds.listener_direction -> ok \
+                 '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "done 2",
+                        "delete 2",
+                        "context_create 3, of 1",
+                        "request_headers 3, end of stream",
+                        "property listener_direction -> not found",
+                        "property xds.listener_direction -> ok \
+                 '\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "done 3",
+                        "delete 3",
+                    ])
+                    .answer(answer(200).body("ok"))
+                    .answer(answer(200).body("ok"))
+                    .seen(seen("GET", "/first"))
+                    .seen(seen("GET", "/second")),
+            )
+            .until(
+                "1.40",
+                Observed::new()
+                    .log([
+                        "context_create 1, of 0",
+                        "vm_start 1, size 0",
+                        "configure 1, size 0",
+                        "context_create 2, of 0",
+                        "vm_start 2, size 0",
+                        "configure 2, size 0",
+                        "context_create 3, of 1",
+                        "request_headers 3, end of stream",
+                        "property listener_direction -> not found",
+                        "property xds.listener_direction -> ok \
+                 '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "done 3",
+                        "delete 3",
+                        "context_create 4, of 2",
+                        "request_headers 4, end of stream",
+                        "property listener_direction -> not found",
+                        "property xds.listener_direction -> ok \
+                 '\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "done 4",
+                        "delete 4",
+                    ])
+                    .answer(answer(200).body("ok"))
+                    .answer(answer(200).body("ok"))
+                    .seen(seen("GET", "/first"))
+                    .seen(seen("GET", "/second")),
+                "the direction of the listener is part of what tells plugins apart \
+                 (plugin.h, createPluginKey)",
+            ),
         Scenario::new("two plugins of one VM id share the VM, and have a root context each")
             .reference(
                 "cpp-host wasm.cc, makeVmKey, WasmBase::start: root_contexts_ by \

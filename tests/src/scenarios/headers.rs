@@ -228,6 +228,31 @@ fn reading() -> Vec<Scenario> {
                     .answer(answer(200).body("ok"))
                     .seen(seen("GET", "/").header("x-a", "1")),
             ),
+        Scenario::new("a CONNECT has no path, and finds no route unless one is made for it")
+            .reference("envoy http1/codec_impl.cc; config_impl.cc, ConnectRouteEntryImpl")
+            .script(
+                Script::new()
+                    .on(
+                        RequestHeaders,
+                        [get_pairs(Map::RequestHeaders), get(Map::RequestHeaders, ":path")],
+                    )
+                    .watch([ResponseHeaders, Log]),
+            )
+            .exchange(request("CONNECT", "probe.test:80"))
+            .show_endings()
+            .expect(
+                Observed::new()
+                    .log([
+                        "request_headers 2",
+                        "pairs request_headers -> ok [:authority: probe.test:80, :method: \
+                 CONNECT, :scheme: http, x-forwarded-proto: http]",
+                        "get request_headers :path -> not found",
+                        "response_headers 2, end of stream",
+                        "log 2",
+                    ])
+                    .answer(answer(404))
+                    .ending("404 route_not_found NR"),
+            ),
         Scenario::new("what is no map is a bad argument")
             .reference("cpp-host exports.cc, get_header_map_pairs: WasmHeaderMapType::MAX")
             .script(Script::new().quietly(

@@ -182,14 +182,16 @@ fn requests() -> Vec<Scenario> {
         .reference("cpp-host exports.cc, set_effective_context")
         .script(
             Script::new()
-                .on(RequestHeaders, [nth(2, [tick_every(20)]), PAUSE])
+                .on(
+                    RequestHeaders,
+                    [nth(1, [PAUSE]), nth(2, [tick_every(20), PAUSE]), nth(3, [tick_every(20)])],
+                )
                 .on(
                     Tick,
                     [
                         tick_every(0),
-                        set_context(3),
-                        continue_stream(Stream::Request),
-                        set_context(2),
+                        nth(1, [set_context(3)]),
+                        nth(2, [set_context(2)]),
                         continue_stream(Stream::Request),
                     ],
                 )
@@ -198,6 +200,8 @@ fn requests() -> Vec<Scenario> {
         .begin(get_request("/first"))
         .logged("request_headers 2, end of stream")
         .begin(get_request("/second"))
+        .answered(1)
+        .exchange(get_request("/third"))
         .expect(
             Observed::new()
                 .log([
@@ -208,14 +212,21 @@ fn requests() -> Vec<Scenario> {
                     "tick every 0 -> ok",
                     "set context 3 -> ok",
                     "continue request -> ok",
+                    "response_headers 3",
+                    "request_headers 4, end of stream",
+                    "tick every 20 -> ok",
+                    "response_headers 4",
+                    "tick 1",
+                    "tick every 0 -> ok",
                     "set context 2 -> ok",
                     "continue request -> ok",
-                    "response_headers 3",
                     "response_headers 2",
                 ])
                 .answer(answer(200).body("ok"))
                 .answer(answer(200).body("ok"))
+                .answer(answer(200).body("ok"))
                 .seen(seen("GET", "/second"))
+                .seen(seen("GET", "/third"))
                 .seen(seen("GET", "/first")),
         ),
     ]

@@ -673,18 +673,58 @@ fn properties() -> Vec<Scenario> {
                 ])
                 .usual(),
         ),
+        Scenario::new("properties of what the configuration names are read in a stream")
+            .reference("envoy filters/common/expr/context.cc, XDSWrapper, UpstreamWrapper")
+            .script(Script::new().quietly(
+                ResponseHeaders,
+                [
+                    property("xds.cluster_name"),
+                    property("xds.route_name"),
+                    property("xds.virtual_host_name"),
+                    property("xds.listener_direction"),
+                    property("xds.filter_chain_name"),
+                    property("xds.upstream_host_locality_metadata"),
+                    property("upstream.request_attempt_count"),
+                    property("upstream.transport_failure_reason"),
+                    property("connection.termination_details"),
+                    property("connection.transport_failure_reason"),
+                    property("connection.tls_version"),
+                    property("request.time_absent"),
+                    property("response.grpc_status"),
+                    property("response.size"),
+                    property("metadata.absent"),
+                ],
+            ))
+            .exchange(get_request("/"))
+            .expect(
+                Observed::new()
+                    .log([
+                        "property xds.cluster_name -> ok 'probe-000.app'",
+                        "property xds.route_name -> ok 'to-app'",
+                        "property xds.virtual_host_name -> ok 'probe-000.0'",
+                        "property xds.listener_direction -> ok \
+                 '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "property xds.filter_chain_name -> ok 'probe-000.0'",
+                        "property xds.upstream_host_locality_metadata -> serialization failure",
+                        "property upstream.request_attempt_count -> ok \
+                 '\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "property upstream.transport_failure_reason -> ok ''",
+                        "property connection.termination_details -> not found",
+                        "property connection.transport_failure_reason -> not found",
+                        "property connection.tls_version -> not found",
+                        "property request.time_absent -> not found",
+                        "property response.grpc_status -> ok \
+                 '\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "property response.size -> ok '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'",
+                        "property metadata.absent -> not found",
+                    ])
+                    .usual(),
+            ),
         Scenario::new("a foreign function that is unknown is not found")
             .reference("cpp-host exports.cc, call_foreign_function: getForeignFunction")
             .script(Script::new().quietly(
                 RequestHeaders,
-                [
-                    foreign("absent", "x"),
-                    foreign("", ""),
-                    foreign("declare_property", "\u{1}"),
-                    foreign("verify_signature", ""),
-                    foreign("set_envoy_filter_state", ""),
-                    foreign("expr_evaluate", "abc"),
-                ],
+                [foreign("absent", "x"), foreign("", ""), foreign("VERIFY_SIGNATURE", "")],
             ))
             .exchange(get_request("/"))
             .expect(
@@ -692,12 +732,70 @@ fn properties() -> Vec<Scenario> {
                     .log([
                         "foreign absent -> not found",
                         "foreign  -> not found",
-                        "foreign declare_property -> bad argument",
-                        "foreign verify_signature -> bad argument",
-                        "foreign set_envoy_filter_state -> not found",
-                        "foreign expr_evaluate -> bad argument",
+                        "foreign VERIFY_SIGNATURE -> not found",
                     ])
                     .usual(),
+            ),
+        Scenario::new("the foreign functions of Envoy are there, and read their arguments")
+            .reference("envoy foreign.cc")
+            .script(Script::new().quietly(
+                RequestHeaders,
+                [
+                    foreign("compress", "aaaa"),
+                    foreign("uncompress", "aaaa"),
+                    foreign("declare_property", "\u{1}"),
+                    foreign("set_envoy_filter_state", ""),
+                    foreign("expr_create", "1 +"),
+                    foreign("expr_evaluate", "abc"),
+                    foreign("expr_delete", "abc"),
+                    foreign("sign", ""),
+                    foreign("clear_route_cache", "x"),
+                ],
+            ))
+            .exchange(get_request("/"))
+            .expect(
+                Observed::new()
+                    .log([
+                        "foreign compress -> ok 'x\\x9cKLLL\\x04\\x00\\x03\\xce\\x01\\x85'",
+                        "foreign uncompress -> serialization failure",
+                        "foreign declare_property -> bad argument",
+                        "foreign set_envoy_filter_state -> not found",
+                        "foreign expr_create -> bad argument",
+                        "foreign expr_evaluate -> bad argument",
+                        "foreign expr_delete -> bad argument",
+                        "foreign sign -> bad argument",
+                        "foreign clear_route_cache -> ok ''",
+                    ])
+                    .usual(),
+            )
+            .until(
+                "1.37",
+                Observed::new()
+                    .log([
+                        "foreign compress -> ok 'x\\x9cKLLL\\x04\\x00\\x03\\xce\\x01\\x85'",
+                        "foreign uncompress -> serialization failure",
+                        "foreign declare_property -> bad argument",
+                        "foreign set_envoy_filter_state -> not found",
+                        "foreign expr_create -> bad argument",
+                        "foreign expr_evaluate -> bad argument",
+                        "foreign expr_delete -> bad argument",
+                        "foreign sign -> not found",
+                        "foreign clear_route_cache -> ok ''",
+                    ])
+                    .usual(),
+                "the function sign is not there yet",
+            ),
+        Scenario::new("a signature is not verified without a hash function and a key")
+            .reference("envoy foreign.cc, VerifySignatureFactory")
+            .script(Script::new().quietly(RequestHeaders, [foreign("verify_signature", "")]))
+            .exchange(get_request("/"))
+            .expect(Observed::new().log(["foreign verify_signature -> bad argument"]).usual())
+            .until(
+                "1.37",
+                Observed::new()
+                    .log(["foreign verify_signature -> ok '\\x12\\x12 is not supported.'"])
+                    .usual(),
+                "the arguments are not checked: an answer says what is wrong",
             ),
     ]
 }
