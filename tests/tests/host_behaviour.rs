@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::scenario::{Envoy, Verdict, judge, version_of};
+use tollgate_e2e::scenario::{Envoy, ID, Verdict, judge, version_of};
 use tollgate_e2e::scenarios;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,4 +32,13 @@ fn scenarios_have_names_of_their_own_and_say_where_envoy_does_that() {
     for scenario in &scenarios {
         assert!(!scenario.reference.is_empty(), "{}", scenario.name);
     }
+}
+
+#[test]
+fn the_test_kit_takes_every_probe_for_a_module() -> Result<()> {
+    for scenario in scenarios::all() {
+        let module = scenario.module(ID)?;
+        tollgate_testkit::Module::from_bytes(&module).with_context(|| scenario.name)?;
+    }
+    Ok(())
 }
