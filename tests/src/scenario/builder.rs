@@ -18,7 +18,7 @@ pub struct Scenario {
     pub configuration: String,
     /// What the proxy does once the VM has failed.
     pub failure_policy: FailurePolicy,
-    /// Whether [`PAUSE`] in headers lets the body come (`allow_on_headers_stop_iteration`).
+    /// Whether [`PAUSE`](super::PAUSE) in headers lets the body come (`allow_on_headers_stop_iteration`).
     pub headers_may_pause_alone: bool,
     /// How many workers the proxy has. With several, the lines that they log are sorted.
     pub workers: u32,

@@ -27,7 +27,7 @@
 //! |---|---|
 //! | the listener | HTTP/1.1 (with trailers) and HTTP/2; the probe is the only filter before the router. No request ids, no headers of Envoy's router |
 //! | routes | with `x-route: side` to the cluster `side`, else to `app`; no time limits |
-//! | clusters | `app` and `side` speak HTTP/1.1 with trailers, `grpc` HTTP/2; each has one upstream. Their full names are [`cluster`]`("app")`, ... |
+//! | clusters | `app` and `side` speak HTTP/1.1 with trailers, `grpc` HTTP/2; each has one upstream. Their full names are [`cluster("app")`](cluster), ... |
 //! | names | plugin, root id and VM id are [`ID`]; the configuration is a text |
 //! | workers | one, unless the scenario says otherwise |
 //! | log level | info |
