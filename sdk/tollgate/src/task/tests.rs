@@ -140,3 +140,20 @@ fn who_waits_for_work_that_is_dropped_begins_it_anew() {
     pass(&host, 10);
     assert_eq!((*output.borrow(), work.begun.get()), (Some(2), 2));
 }
+
+#[test]
+fn who_waits_and_is_woken_by_something_else_is_kept_once() {
+    let flight = Flight {
+        outcome: RefCell::new(None::<u8>),
+        is_lost: Cell::default(),
+        waiters: RefCell::default(),
+    };
+    let context = Context::from_waker(Waker::noop());
+    let mut waits = None;
+    for _ in 0..5 {
+        assert!(flight.poll(&context, &mut waits).is_pending());
+    }
+    assert_eq!(flight.waiters.borrow().len(), 1);
+    flight.outcome.replace(Some(7));
+    assert_eq!(flight.poll(&context, &mut waits), Poll::Ready(Some(7)));
+}
