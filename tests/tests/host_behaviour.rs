@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::scenario::{Envoy, Kit, Verdict, Version, World, judge, version_of};
+use tollgate_e2e::scenario::{Envoy, ID, Kit, Verdict, Version, World, judge, version_of};
 use tollgate_e2e::scenarios;
 
 /// What differs between a world and what is written.
@@ -45,4 +45,13 @@ fn scenarios_have_names_of_their_own_and_say_where_envoy_does_that() {
     for scenario in &scenarios {
         assert!(!scenario.reference.is_empty(), "{}", scenario.name);
     }
+}
+
+#[test]
+fn the_test_kit_takes_every_probe_for_a_module() -> Result<()> {
+    for scenario in scenarios::all() {
+        let module = scenario.module(ID)?;
+        tollgate_testkit::Module::from_bytes(&module).with_context(|| scenario.name)?;
+    }
+    Ok(())
 }

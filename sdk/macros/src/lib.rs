@@ -30,8 +30,8 @@ pub fn filter(
     expand(&arguments, item).into()
 }
 
-/// Makes two tests of a function that takes a proxy: `name::native`, in which the filter runs natively,
-/// and `name::module`, in which it runs as the module that Envoy would load. Use it as
+/// Makes two tests of a function that takes a proxy: `name::natively`, in which the filter runs in
+/// the test, and `name::as_module`, in which it runs as the module that Envoy would load. Use it as
 /// `tollgate_testkit::test`.
 ///
 /// `#[tollgate_testkit::test(Greeter)]` takes the module that is called as the package is, without

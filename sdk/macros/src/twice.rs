@@ -56,7 +56,7 @@ pub(crate) fn expand(arguments: &Arguments, mut test: ItemFn) -> TokenStream {
 
             #(#marks)*
             #[test]
-            fn native() #answer {
+            fn natively() #answer {
                 super::#name(&mut ::tollgate_testkit::Proxy::new(
                     ::tollgate_testkit::Filter::native::<#filter>(),
                 ))
@@ -64,7 +64,7 @@ pub(crate) fn expand(arguments: &Arguments, mut test: ItemFn) -> TokenStream {
 
             #(#marks)*
             #[test]
-            fn module() #answer {
+            fn as_module() #answer {
                 super::#name(&mut ::tollgate_testkit::Proxy::new(
                     ::tollgate_testkit::Filter::built(#module, env!("CARGO_MANIFEST_DIR")),
                 ))

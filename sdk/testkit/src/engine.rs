@@ -50,13 +50,13 @@ impl Filter {
         Self(Kind::Module(module))
     }
 
-    /// Runs as the module of a package, which a build has put into `dist/`; `folder` is the package's.
+    /// Runs as the module of a package: the one that `cargo xtask build` has left in `dist/`, in the
+    /// package's `folder` or above it, as long as it is not older than the sources; else it is built now.
     /// What [`tollgate_testkit::test`](macro@crate::test) makes asks for it.
     ///
     /// # Panics
     ///
-    /// When there is no such module, or it is older than its sources: that fails the test, and says what
-    /// to do.
+    /// When it cannot be built: that fails the test, and says what Cargo says.
     #[must_use]
     #[expect(clippy::panic, reason = "a test without its module fails")]
     pub fn built(package: &str, folder: &str) -> Self {

@@ -83,7 +83,7 @@ use std::time::Duration;
 ///     }
 ///
 ///     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
-///         request.set("x-greeting", &self.0)?;
+///         request.headers_mut().set("x-greeting", self.0.as_bytes())?;
 ///         Ok(Flow::Continue)
 ///     }
 /// }

@@ -181,7 +181,9 @@ impl<T: Clone + 'static> SingleFlight<T> {
                     None => return std::future::pending().await,
                 },
             };
-            if let Some(outcome) = std::future::poll_fn(|context| flight.poll(context)).await {
+            let mut waits = None;
+            let landed = std::future::poll_fn(|context| flight.poll(context, &mut waits)).await;
+            if let Some(outcome) = landed {
                 return outcome;
             }
         }
@@ -228,13 +230,17 @@ impl<T> Drop for Landing<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Its outcome; none when it is lost.
-    fn poll(&self, context: &Context<'_>) -> Poll<Option<T>> {
+    /// Its outcome; none when it is lost. `waits` is whom it wakes already of those who ask: one who is
+    /// woken by something else meanwhile is kept once.
+    fn poll(&self, context: &Context<'_>, waits: &mut Option<Waker>) -> Poll<Option<T>> {
         match &*self.outcome.borrow() {
             Some(outcome) => Poll::Ready(Some(outcome.clone())),
             None if self.is_lost.get() => Poll::Ready(None),
             None => {
-                self.waiters.borrow_mut().push(context.waker().clone());
+                if !waits.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                    *waits = Some(context.waker().clone());
+                    self.waiters.borrow_mut().push(context.waker().clone());
+                }
                 Poll::Pending
             }
         }

@@ -1,7 +1,9 @@
 //! The scenarios in stock Envoy. Most share one process, each with a listener, a VM and upstreams of
 //! its own, and are run one after the other.
 
+mod bootstrap;
 mod clients;
+mod line;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -12,18 +14,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use self::bootstrap::bootstrap;
 use self::clients::InProgress;
+use self::line::Line;
 use self::upstreams::{Received, Upstream};
 use super::{Answer, GrpcReply, ID, Observed, Scenario, Seen, Step, World, body_text};
-use crate::envoy::{
-    Binary, Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter,
-};
+use crate::envoy::{Binary, Process, WasmFilter};
 use crate::{client, upstream as grpc, wait};
 
 /// No condition may take longer to hold.
 const LIMIT: Duration = Duration::from_secs(10);
-
-const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
 /// Stock Envoy.
 #[derive(Debug, Clone)]
@@ -348,71 +348,4 @@ async fn stat(envoy: &Process, name: &str) -> Result<u64> {
 fn in_progress(requests: &mut [Option<InProgress>], index: usize) -> Result<&mut InProgress> {
     let request = requests.get_mut(index).and_then(Option::as_mut);
     request.with_context(|| format!("there is no request {index}"))
-}
-
-/// A line that a module logged.
-struct Line<'a> {
-    thread: &'a str,
-    level: &'a str,
-    vm_id: &'a str,
-    text: &'a str,
-}
-
-impl<'a> Line<'a> {
-    /// Reads `[date][thread][level][wasm] [file:line] wasm log name root vm: text`; the names of a root
-    /// context are only `root vm`.
-    fn parse(line: &'a str) -> Option<Self> {
-        let (before, logged) = line.split_once("] wasm log ")?;
-        let mut marks = before.strip_prefix('[')?.split("][");
-        let (thread, level) = (marks.nth(1)?, marks.next()?);
-        let (names, text) = logged.split_once(": ")?;
-        Some(Self { thread, level, vm_id: names.rsplit(' ').next()?, text })
-    }
-
-    fn shown(&self) -> String {
-        match self.level {
-            "info" => self.text.to_owned(),
-            level => format!("{level}: {}", self.text),
-        }
-    }
-}
-
-fn bootstrap(stages: &[Stage<'_>]) -> Value {
-    let mut bootstrap = Bootstrap::new();
-    for stage in stages {
-        for (index, filter) in stage.filters.iter().enumerate() {
-            bootstrap = bootstrap.listener(listener(stage, index, filter));
-        }
-        let name = |upstream: &str| format!("{}.{upstream}", stage.id);
-        bootstrap = bootstrap
-            .cluster(Cluster::new(&name("app"), stage.app.address()).http1_trailers())
-            .cluster(Cluster::new(&name("side"), stage.side.address()).http1_trailers())
-            .cluster(Cluster::new(&name("grpc"), stage.grpc.address()).http2());
-    }
-    bootstrap.build()
-}
-
-fn listener(stage: &Stage<'_>, index: usize, filter: &Value) -> Listener {
-    let router = native_filter(
-        "envoy.filters.http.router",
-        ROUTER,
-        json!({ "suppress_envoy_headers": true }),
-    );
-    let mut listener = Listener::new(&stage.listener(index))
-        .with(json!({
-            "http_filters": [filter, router],
-            "delayed_close_timeout": "0.02s",
-            "generate_request_id": false,
-            "http_protocol_options": { "enable_trailers": true },
-        }))
-        .log_field("scenario", &stage.id)
-        .route(Route::prefix("/").header("x-route", "side").to(&format!("{}.side", stage.id)))
-        .route(Route::prefix("/").to(&format!("{}.app", stage.id)).named("to-app"));
-    if index > 0 && stage.scenario.second_is_outbound {
-        listener = listener.with_listener(json!({ "traffic_direction": "OUTBOUND" }));
-    }
-    if let Some(bytes) = stage.scenario.buffer_limit {
-        listener = listener.with_listener(json!({ "per_connection_buffer_limit_bytes": bytes }));
-    }
-    listener
 }

@@ -130,3 +130,46 @@ pub(super) fn chunk(bytes: &[u8]) -> Vec<u8> {
 pub(super) fn last_chunk(trailers: &[(String, String)]) -> Vec<u8> {
     [b"0\r\n", &write_fields(trailers)[..], b"\r\n"].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(mut bytes: &[u8]) -> Option<(Head, Body)> {
+        let head = Head::read(&mut bytes).await.unwrap()?;
+        let length = head.length(Length::Known(0)).unwrap();
+        let body = Body::read(&mut bytes, length).await.unwrap();
+        Some((head, body))
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_read_in_order() {
+        let fields = [("x-b", "1"), ("x-a", "2"), ("x-b", "3")];
+        let trailers = [("x-t".to_owned(), "4".to_owned())];
+        let bytes = [
+            &b"POST / HTTP/1.1\r\n"[..],
+            &write_fields(&fields),
+            b"Transfer-Encoding: chunked\r\n\r\n",
+            &chunk(b"abc"),
+            &chunk(b"de"),
+            &last_chunk(&trailers),
+        ]
+        .concat();
+        let (head, body) = read(&bytes).await.unwrap();
+        assert_eq!(head.line, "POST / HTTP/1.1");
+        let read: Vec<_> = head.headers.iter().map(|(n, v)| (&n[..], &v[..])).collect();
+        assert_eq!(read[..3], fields);
+        assert_eq!((&body.bytes[..], &body.trailers[..]), (&b"abcde"[..], &trailers[..]));
+        assert!(body.is_complete);
+    }
+
+    #[tokio::test]
+    async fn what_breaks_off_is_told_from_what_ends() {
+        let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab";
+        let (_, body) = read(chunked).await.unwrap();
+        assert_eq!((&body.bytes[..], body.is_complete), (&b"ab"[..], false));
+        let known = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab";
+        assert!(!read(known).await.unwrap().1.is_complete);
+        assert!(read(b"HTTP/1.1 200 OK\r\ncontent-le").await.is_none());
+    }
+}

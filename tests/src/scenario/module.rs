@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::script::{Argument, Call, Handler, Op, Parameter, Script, Shown, Signature};
+use super::host_calls::{Argument, Call, Shown};
+use super::script::{Handler, Op, Parameter, Script, Signature};
 
 const RUNTIME: &str = include_str!("runtime.wat");
 
@@ -317,9 +318,9 @@ fn with_id(bytes: &[u8], id: &str) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let mut at = 0;
     while let Some(found) = bytes[at..].windows(mark.len()).position(|window| window == mark) {
-        let begins = at + found;
-        at = begins + mark.len();
-        bytes[begins..at].copy_from_slice(id.as_bytes());
+        let end = at + found + mark.len();
+        bytes[at + found..end].copy_from_slice(id.as_bytes());
+        at = end;
     }
     bytes
 }
@@ -334,4 +335,33 @@ fn quoted(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::*;
+
+    #[test]
+    fn the_name_of_the_scenario_stands_in_for_the_mark() {
+        assert_eq!(with_id(b"probe-000.app, probe-000", "probe-017"), b"probe-017.app, probe-017");
+        assert_eq!(with_id(b"probe-00", "probe-017"), b"probe-00");
+        assert_eq!(with_id(b"probe-000", ID), b"probe-000");
+    }
+
+    #[test]
+    fn only_what_is_scripted_is_exported_and_imported() {
+        let script = Script::new().on(RequestHeaders, [get(Map::RequestHeaders, "x-a")]);
+        let module = script.module(ID).unwrap();
+        let has = |name: &str| module.windows(name.len()).any(|window| window == name.as_bytes());
+        assert!(has("proxy_on_request_headers") && has("proxy_get_header_map_value"));
+        assert!(!has("proxy_on_request_body") && !has("proxy_set_property"));
+    }
+
+    #[test]
+    fn a_callback_that_is_scripted_again_does_the_new_thing_only() {
+        let script = Script::new().watch([Log]).on(Log, [say("new")]).watch([Log]);
+        assert_eq!(script.0.len(), 1);
+        assert_eq!(script.0[0].steps.len(), 1);
+    }
 }

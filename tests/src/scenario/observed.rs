@@ -305,3 +305,34 @@ fn message(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_one_side_has_is_marked() {
+        let expected = Observed::new().log(["one", "two", "three"]).usual();
+        let observed = Observed::new().log(["one", "three", "four"]).usual();
+        assert_eq!(expected.difference(&expected), None);
+        let difference = observed.difference(&expected).unwrap();
+        let lines: Vec<_> = difference.lines().filter(|line| line.contains("log:")).collect();
+        assert_eq!(
+            lines,
+            ["    log:     one", "  - log:     two", "    log:     three", "  + log:     four"],
+        );
+    }
+
+    #[test]
+    fn another_order_is_a_difference() {
+        let expected = Observed::new().log(["one", "two"]);
+        assert!(Observed::new().log(["two", "one"]).difference(&expected).is_some());
+    }
+
+    #[test]
+    fn long_bodies_are_compared_by_size_and_beginning() {
+        assert_eq!(body_text(b"a\n\xff"), "a\\n\\xff");
+        assert_eq!(body_text(&[b'a'; 201]), "201 bytes: aaaaaaaaaa...");
+        assert_eq!(body_text(&[b'a'; 200]).len(), 200);
+    }
+}

@@ -6,7 +6,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "ticks come again and again, in the context of the plugin, until the \
-                 period is 0",
+             period is 0",
         )
         .reference("envoy wasm.cc, Wasm::setTimerPeriod, tickHandler")
         .script(

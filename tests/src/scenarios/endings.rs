@@ -14,11 +14,11 @@ fn numbers() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "contexts are numbered one after the other: the plugin 1, then its \
-                 streams",
+             streams",
         )
         .reference(
             "cpp-host wasm.cc, WasmBase::allocContextId; context.cc, \
-                 ContextBase::onCreate",
+             ContextBase::onCreate",
         )
         .script(all().on(ContextCreate, []).watch([VmStart, Configure]))
         .configuration("four")
@@ -172,7 +172,7 @@ fn ends() -> Vec<Scenario> {
             ),
         Scenario::new(
             "a stream whose upstream closes before the answer gets a 503, which \
-                 the module sees",
+             the module sees",
         )
         .reference("envoy router.cc, onUpstreamReset: sendLocalReply")
         .script(all())
@@ -190,7 +190,7 @@ fn ends() -> Vec<Scenario> {
                 ])
                 .answer(answer(503).body(
                     "upstream connect error or disconnect/reset before headers. reset \
-                 reason: connection termination",
+                     reason: connection termination",
                 ))
                 .seen(seen("GET", "/").broken())
                 .ending("503 upstream_reset_before_response_started{connection_termination} UC"),
@@ -353,7 +353,7 @@ fn effective() -> Vec<Scenario> {
             ),
         Scenario::new(
             "in the plugin's context a stream's headers, body and end are out of \
-                 reach",
+             reach",
         )
         .reference("envoy context.cc: the members of another Context")
         .script(Script::new().quietly(

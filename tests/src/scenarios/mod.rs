@@ -1,8 +1,8 @@
 //! How stock Envoy's Wasm host behaves: the scenarios, by area.
 //!
 //! What each expects is what Envoy 1.40 shows; where older versions differ it is said how and why.
-//! References name a file of Envoy or of proxy-wasm-cpp-host and a
-//! function in it.
+//! References name a file of Envoy or of proxy-wasm-cpp-host
+//! (`cpp-host`) and a function in it.
 
 use crate::scenario::Scenario;
 
@@ -12,9 +12,12 @@ mod clock;
 mod endings;
 mod failures;
 mod headers;
+mod metrics;
 mod pauses;
+mod properties;
 mod replies;
-mod state;
+mod shared;
+mod vms;
 
 /// All of them.
 #[must_use]
@@ -25,10 +28,13 @@ pub fn all() -> Vec<Scenario> {
         pauses::scenarios(),
         replies::scenarios(),
         endings::scenarios(),
-        state::scenarios(),
+        shared::scenarios(),
+        metrics::scenarios(),
+        properties::scenarios(),
         clock::scenarios(),
         calls::scenarios(),
         failures::scenarios(),
+        vms::scenarios(),
     ]
     .concat()
 }

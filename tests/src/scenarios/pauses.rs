@@ -16,7 +16,7 @@ fn requests() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "a pause in request headers holds back the body, too, until a tick \
-                 continues",
+             continues",
         )
         .reference("cpp-host context.cc, convertVmCallResultToFilterHeadersStatus")
         .script(continues(
@@ -61,7 +61,7 @@ fn requests() -> Vec<Scenario> {
             ),
         Scenario::new(
             "headers that are paused can be written until they are continued, by \
-                 the tick, too",
+             the tick, too",
         )
         .reference("envoy context.cc, Context::continueStream: request_headers_ = nullptr")
         .script(Script::new().on(RequestHeaders, [tick_every(20), PAUSE]).on(
@@ -177,7 +177,7 @@ fn requests() -> Vec<Scenario> {
             ),
         Scenario::new(
             "several streams wait at the same time, and each is continued by its \
-                 number",
+             number",
         )
         .reference("cpp-host exports.cc, set_effective_context")
         .script(
@@ -305,11 +305,11 @@ fn responses() -> Vec<Scenario> {
             ),
         Scenario::new(
             "response headers that are paused can be written by a tick, even \
-                 after the continue",
+             after the continue",
         )
         .reference(
             "envoy context.cc, Context::continueStream forgets only what belongs \
-                 to the request",
+             to the request",
         )
         .script(Script::new().on(ResponseHeaders, [tick_every(20), PAUSE]).on(
             Tick,
@@ -344,7 +344,7 @@ fn odd() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "a continue in the callback that pauses comes too early: headers go \
-                 on, the body is held",
+             on, the body is held",
         )
         .reference("cpp-host context.cc, DeferAfterCallActions: before the answer is taken")
         .script(continues(
@@ -467,11 +467,11 @@ fn odd() -> Vec<Scenario> {
             ),
         Scenario::new(
             "an answer to headers that the ABI does not have lets them go on, or \
-                 pauses",
+             pauses",
         )
         .reference(
             "cpp-host context.cc, convertVmCallResultToFilterHeadersStatus; envoy \
-                 context.cc, convertFilterHeadersStatus",
+             context.cc, convertFilterHeadersStatus",
         )
         .script(
             Script::new()

@@ -34,7 +34,7 @@ fn plain() -> Vec<Scenario> {
                         "reply 403 -> ok",
                         "response_headers 2",
                         "pairs response_headers -> ok [:status: 403, content-length: 2, \
-                 content-type: text/plain]",
+                         content-type: text/plain]",
                         "add response_headers x-own -> ok",
                         "response_body 2, size 2, end of stream",
                         "log 2",
@@ -70,7 +70,7 @@ fn plain() -> Vec<Scenario> {
             ),
         Scenario::new(
             "the headers of an answer are added to Envoy's, in lower case, and \
-                 may be repeated",
+             may be repeated",
         )
         .reference("envoy context.cc, Context::sendLocalResponse: modify_headers, addCopy")
         .script(Script::new().quietly(
@@ -150,11 +150,11 @@ fn plain() -> Vec<Scenario> {
             ),
         Scenario::new(
             "of two answers the first is sent, and the access log has the details \
-                 of the second",
+             of the second",
         )
         .reference(
             "envoy context.cc, Context::sendLocalResponse; filter_manager.cc, \
-                 sendLocalReply",
+             sendLocalReply",
         )
         .script(watching(
             Script::new()
@@ -345,7 +345,7 @@ fn crash(name: &'static str, script: Script) -> Scenario {
     Scenario::new(name)
         .reference(
             "envoy context.cc, Context::sendLocalResponse, closeStream: \
-                 decoder_callbacks_",
+             decoder_callbacks_",
         )
         .script(script)
         .alone()
@@ -410,7 +410,7 @@ fn closing() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "a request that is closed resets its stream: no answer, and no \
-                 response callbacks",
+             response callbacks",
         )
         .reference("envoy context.cc, Context::closeStream: resetStream, wasm_close_stream")
         .script(watching(

@@ -47,7 +47,7 @@ pub(crate) fn filter(name: &str) -> &'static Filter {
 }
 
 /// A public key of RFC 7517, appendix A.1.
-fn jwks() -> Value {
+pub(crate) fn jwks() -> Value {
     json!({ "keys": [{
         "kty": "EC",
         "crv": "P-256",

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::filters::{filter, right};
+use tollgate_e2e::modules;
+use tollgate_testkit::{self as testkit, Proxy};
+
+use super::filters::{filter, jwks, right};
 
 /// Each filter with the mistakes in its configuration: where, what, and the message.
 fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
@@ -449,18 +452,54 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
     ]
 }
 
+/// A configuration that is right but for one value.
+fn wrong(name: &str, pointer: &str, value: Option<Value>) -> Value {
+    let mut config = right(name);
+    let (parent, member) = pointer.rsplit_once('/').expect("a pointer");
+    let parent = config.pointer_mut(parent).unwrap_or_else(|| panic!("{name} has no {parent}"));
+    match (parent, value) {
+        (Value::Object(parent), Some(value)) => drop(parent.insert(member.to_owned(), value)),
+        (Value::Object(parent), None) => drop(parent.remove(member)),
+        (parent, value) => parent[member.parse::<usize>().unwrap()] = value.unwrap(),
+    }
+    config
+}
+
 #[test]
 fn a_wrong_configuration_is_refused_with_the_path_what_was_found_and_what_is_allowed() {
     for (name, pointer, value, message) in cases() {
-        let mut config = right(name);
-        let (parent, member) = pointer.rsplit_once('/').expect("a pointer");
-        let parent = config.pointer_mut(parent).unwrap_or_else(|| panic!("{name} has no {parent}"));
-        match (parent, value) {
-            (Value::Object(parent), Some(value)) => drop(parent.insert(member.to_owned(), value)),
-            (Value::Object(parent), None) => drop(parent.remove(member)),
-            (parent, value) => parent[member.parse::<usize>().unwrap()] = value.unwrap(),
-        }
+        let config = wrong(name, pointer, value);
         let error = (filter(name).check)(&config).expect_err(pointer).to_string();
         assert_eq!(error, message, "{name} {pointer}");
     }
+}
+
+/// Every refusal as a proxy logs it.
+fn is_logged_by(run: impl Fn(&str) -> testkit::Filter) {
+    for (name, pointer, value, message) in cases() {
+        let mut proxy = Proxy::new(run(name));
+        proxy.variable("JWKS", &jwks().to_string());
+        let said = proxy.try_configure(wrong(name, pointer, value)).expect_err(pointer);
+        let name = name.replace('-', "_");
+        assert_eq!(said, format!("tollgate {name}: configuration refused: {message}"), "{pointer}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_of_the_log_natively() {
+    is_logged_by(|name| match name {
+        "canary" => testkit::Filter::native::<tollgate_canary::Canary>(),
+        "circuit-breaker" => testkit::Filter::native::<tollgate_circuit_breaker::CircuitBreaker>(),
+        "fault" => testkit::Filter::native::<tollgate_fault::Fault>(),
+        "jwt-auth" => testkit::Filter::native::<tollgate_jwt_auth::JwtAuth>(),
+        other => panic!("no filter {other}"),
+    });
+}
+
+#[test]
+fn a_refusal_is_one_line_of_the_log_as_a_module() {
+    is_logged_by(|name| {
+        let path = modules::path(name).expect("it is built");
+        testkit::Filter::module(testkit::Module::load(path).expect("it is a module"))
+    });
 }

@@ -17,6 +17,7 @@ use tollgate::abi::{
     BufferKind, GrpcCall, HostError, HttpCall, LocalResponse, MapKind, MetricKind, Result, Status,
     StreamKind, Versioned,
 };
+use tollgate::config::with_environment;
 use tollgate::vm;
 
 type Call = (u32, Callback);
@@ -83,9 +84,19 @@ impl Drop for NativeVm {
 }
 
 /// The life of the thread.
-fn run(start: fn(), host: SharedHost, calls: &Receiver<Call>, answers: &Sender<Answer>) {
+fn run(start: fn(), mut host: SharedHost, calls: &Receiver<Call>, answers: &Sender<Answer>) {
+    let environment = host.environment();
+    let environment = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     native::install(Rc::new(Adapter(RefCell::new(host))));
-    start();
+    with_environment(environment, || {
+        start();
+        run_callbacks(calls, answers);
+    });
+    // A module's memory goes without a word: what is dropped with the thread must not reach the host.
+    native::install(Rc::new(Nobody));
+}
+
+fn run_callbacks(calls: &Receiver<Call>, answers: &Sender<Answer>) {
     while let Ok((context, callback)) = calls.recv() {
         let answer = catch_unwind(AssertUnwindSafe(|| dispatch(context, callback)));
         let answer = answer.map_err(|panic| Trap::panicked(callback.name(), &words(&*panic)));
@@ -94,8 +105,6 @@ fn run(start: fn(), host: SharedHost, calls: &Receiver<Call>, answers: &Sender<A
             break;
         }
     }
-    // A module's memory goes without a word: what is dropped with the thread must not reach the host.
-    native::install(Rc::new(Nobody));
 }
 
 struct Nobody;

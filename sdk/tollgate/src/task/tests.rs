@@ -1,6 +1,8 @@
 use super::*;
 use crate::testing::TestHost;
 use crate::time::sleep;
+use std::sync::Arc;
+use std::task::Wake;
 use std::time::Duration;
 
 const ROOT: u32 = 1;
@@ -139,4 +141,28 @@ fn who_waits_for_work_that_is_dropped_begins_it_anew() {
     executor::settle(ROOT);
     pass(&host, 10);
     assert_eq!((*output.borrow(), work.begun.get()), (Some(2), 2));
+}
+
+struct Sleeper;
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn who_waits_and_is_woken_by_something_else_is_kept_once() {
+    let flight = Flight {
+        outcome: RefCell::new(None::<u8>),
+        is_lost: Cell::default(),
+        waiters: RefCell::default(),
+    };
+    let waker = Waker::from(Arc::new(Sleeper));
+    let context = Context::from_waker(&waker);
+    let mut waits = None;
+    for _ in 0..5 {
+        assert!(flight.poll(&context, &mut waits).is_pending());
+    }
+    assert_eq!(flight.waiters.borrow().len(), 1);
+    flight.outcome.replace(Some(7));
+    assert_eq!(flight.poll(&context, &mut waits), Poll::Ready(Some(7)));
 }

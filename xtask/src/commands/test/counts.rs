@@ -1,6 +1,7 @@
 //! How many tests there were, and how they ended.
 
 use std::ops::AddAssign;
+use std::time::Duration;
 
 /// Numbers of tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +34,12 @@ impl Counts {
     }
 }
 
+/// How long the tests of a binary took, from the line that ends its output.
+pub(super) fn time_in_line(line: &str) -> Option<Duration> {
+    let (_, time) = line.strip_prefix("test result: ")?.rsplit_once("finished in ")?;
+    Duration::try_from_secs_f64(time.trim().strip_suffix('s')?.parse().ok()?).ok()
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
@@ -48,7 +55,8 @@ pub(super) fn failed_test(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, failed_test};
+    use super::{Counts, failed_test, time_in_line};
+    use std::time::Duration;
 
     #[test]
     fn the_numbers_of_a_result_line_are_read() {
@@ -56,6 +64,7 @@ mod tests {
                     0 filtered out; finished in 1.15s";
         let counts = Counts { passed: 12, failed: 3, skipped: 1 };
         assert_eq!(Counts::in_line(line), Some(counts));
+        assert_eq!(time_in_line(line), Some(Duration::from_millis(1150)));
     }
 
     #[test]

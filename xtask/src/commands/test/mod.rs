@@ -43,5 +43,8 @@ fn print_summary(outcomes: &[(Part, Outcome)]) -> Counts {
         );
         total += outcome.counts;
     }
+    for note in outcomes.iter().flat_map(|(_, outcome)| &outcome.notes) {
+        println!("  {note}");
+    }
     total
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
 use tollgate_e2e::modules::{self, Example, FILTERS, Probe};
 
-use super::counts::{Counts, failed_test};
+use super::counts::{Counts, failed_test, time_in_line};
 use crate::cargo::{self, WASM_TARGET, cargo, shown};
 use crate::commands::build;
 use crate::node;
@@ -19,8 +19,10 @@ use crate::ui;
 pub(super) enum Part {
     /// Formatting, clippy for the host and for wasm, documentation
     Lint,
-    /// All tests that need no Envoy
+    /// All tests that need no proxy
     Unit,
+    /// Builds the filters and tests them in the simulated proxy: natively, then as modules
+    Kit,
     /// Those of what goes into modules, built as modules are, in Node
     Wasm32,
     /// Builds the filters and tests them in stock Envoy; the demo, too
@@ -29,12 +31,14 @@ pub(super) enum Part {
 
 impl Part {
     /// In the order in which they are run.
-    pub(super) const ALL: [Self; 4] = [Self::Lint, Self::Unit, Self::Wasm32, Self::Envoy];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Lint, Self::Unit, Self::Kit, Self::Wasm32, Self::Envoy];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",
             Self::Unit => "unit",
+            Self::Kit => "kit",
             Self::Wasm32 => "wasm32",
             Self::Envoy => "envoy",
         }
@@ -47,6 +51,7 @@ impl Part {
         let ran = match self {
             Self::Lint => lint(&mut outcome),
             Self::Unit => unit(&mut outcome),
+            Self::Kit => kit(&mut outcome),
             Self::Wasm32 => wasm32(&mut outcome),
             Self::Envoy => envoy(&mut outcome),
         };
@@ -65,6 +70,8 @@ pub(super) struct Outcome {
     /// What failed, in words.
     pub(super) failures: Vec<String>,
     pub(super) time: Duration,
+    /// What else is to be said, below the table.
+    pub(super) notes: Vec<String>,
 }
 
 impl Outcome {
@@ -83,22 +90,25 @@ impl Outcome {
     }
 
     /// Runs `cargo test`, passes its output on, and adds up the results in it.
-    fn test(&mut self, mut command: Command) -> Result<()> {
+    /// Returns how long they took, compilation aside.
+    fn test(&mut self, mut command: Command) -> Result<Duration> {
         announce(&command);
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
         let stdout = child.stdout.take().context("no output of cargo")?;
         let before = self.counts.failed;
+        let mut time = Duration::ZERO;
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
             self.counts += Counts::in_line(&line).unwrap_or_default();
+            time += time_in_line(&line).unwrap_or_default();
             self.failures.extend(failed_test(&line).map(str::to_owned));
         }
         if !child.wait()?.success() && self.counts.failed == before {
             self.fail(format!("`{}` did not get to the end", shown(&command)));
         }
-        Ok(())
+        Ok(time)
     }
 }
 
@@ -131,11 +141,35 @@ fn clippy_for_wasm() -> Result<Command> {
     Ok(clippy)
 }
 
-fn unit(outcome: &mut Outcome) -> Result<()> {
-    let exclude = ["--exclude", "tollgate-e2e", "--exclude", "tollgate-example-greeter"];
+/// The two ways in which `#[tollgate_testkit::test]` runs a test, as their names end.
+const NATIVELY: &str = "::natively";
+const AS_MODULE: &str = "::as_module";
+
+/// All tests but those that start Envoy.
+fn without_envoy() -> Command {
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    tests.args(exclude);
-    outcome.test(tests)
+    tests.args(["--exclude", "tollgate-e2e", "--exclude", "tollgate-example-greeter"]);
+    tests
+}
+
+fn unit(outcome: &mut Outcome) -> Result<()> {
+    let mut tests = without_envoy();
+    tests.args(["--", "--skip", NATIVELY, "--skip", AS_MODULE]);
+    outcome.test(tests)?;
+    Ok(())
+}
+
+fn kit(outcome: &mut Outcome) -> Result<()> {
+    build::filters()?;
+    for (way, words) in [(NATIVELY, "natively"), (AS_MODULE, "as modules")] {
+        let before = outcome.counts.passed;
+        let mut tests = without_envoy();
+        tests.args(["--tests", "--", way]);
+        let time = outcome.test(tests)?.as_secs_f64();
+        let passed = outcome.counts.passed - before;
+        outcome.notes.push(format!("{passed} tests {words} in the simulated proxy: {time:.1} s"));
+    }
+    Ok(())
 }
 
 /// See `tests/wasm32/README.md`.
@@ -147,7 +181,8 @@ fn wasm32(outcome: &mut Outcome) -> Result<()> {
     for filter in FILTERS {
         tests.args(["--package", &filter.package()]);
     }
-    outcome.test(tests)
+    outcome.test(tests)?;
+    Ok(())
 }
 
 fn envoy(outcome: &mut Outcome) -> Result<()> {
