@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use tollgate_e2e::envoy::binary;
-use tollgate_e2e::scenario::{Envoy, ID, Kit, Verdict, Version, World, judge, version_of};
+use tollgate_e2e::scenario::{
+    EXCEPTIONS, Envoy, ID, Kit, Scenario, Verdict, Version, World, judge, version_of,
+};
 use tollgate_e2e::scenarios;
 
 /// What differs between a world and what is written.
-async fn differences(world: &impl World, version: Version) -> Result<Vec<String>> {
-    let scenarios = scenarios::all();
-    let verdicts = judge(world, &scenarios, version).await?;
+async fn differences(
+    world: &impl World,
+    scenarios: &[Scenario],
+    version: Version,
+) -> Result<Vec<String>> {
+    let verdicts = judge(world, scenarios, version).await?;
     let mut differences = Vec::new();
     for (scenario, verdict) in scenarios.iter().zip(verdicts) {
         if let Verdict::Differs(difference) = verdict {
@@ -23,7 +28,13 @@ async fn differences(world: &impl World, version: Version) -> Result<Vec<String>
 #[tokio::test]
 async fn every_scenario_happens_in_the_simulated_proxy_as_it_is_written() -> Result<()> {
     let newest = version_of(binary::PINNED).expect("a version of Envoy 1.x");
-    let differences = differences(&Kit, newest).await?;
+    let mut scenarios = scenarios::all();
+    for exception in &EXCEPTIONS {
+        println!("but for {:?}: {}", exception.scenario, exception.why);
+        exception.apply(&mut scenarios)?;
+    }
+    let differences = differences(&Kit, &scenarios, newest).await?;
+    println!("{} scenarios, {} exceptions", scenarios.len(), EXCEPTIONS.len());
     assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
     Ok(())
 }
@@ -32,7 +43,7 @@ async fn every_scenario_happens_in_the_simulated_proxy_as_it_is_written() -> Res
 async fn every_scenario_happens_in_stock_envoy_as_it_is_written() -> Result<()> {
     let binary = tokio::task::spawn_blocking(binary::locate).await??;
     let version = version_of(&binary.version).expect("a version of Envoy 1.x");
-    let differences = differences(&Envoy::new(binary), version).await?;
+    let differences = differences(&Envoy::new(binary), &scenarios::all(), version).await?;
     assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod callouts;
 mod contexts;
+mod filter_state;
 mod foreign;
 mod metrics;
 mod process;
@@ -24,6 +25,7 @@ use crate::headers::HeaderMap;
 use crate::host::LocalResponse;
 use callouts::Callouts;
 use contexts::Contexts;
+use filter_state::FilterState;
 use foreign::ForeignFunctions;
 use metrics::MetricIds;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,8 +72,7 @@ pub struct SimulatedHost {
     /// Header maps and bodies that a module cannot see any more: it has continued the stream.
     released_headers: BTreeMap<(u32, MapKind), HeaderMap>,
     released_bodies: BTreeMap<(u32, BufferKind), Vec<u8>>,
-    /// What the module wrote: by context and path.
-    filter_state: BTreeMap<(u32, Vec<u8>), Vec<u8>>,
+    filter_state: FilterState,
     metric_ids: MetricIds,
     tick_periods: BTreeMap<u32, u32>,
     /// Those that were set, in order, and not yet told.
@@ -137,7 +138,7 @@ impl SimulatedHost {
             new_trailers: BTreeSet::new(),
             released_headers: BTreeMap::new(),
             released_bodies: BTreeMap::new(),
-            filter_state: BTreeMap::new(),
+            filter_state: FilterState::default(),
             metric_ids: MetricIds::default(),
             tick_periods: BTreeMap::new(),
             tick_changes: Vec::new(),
@@ -216,8 +217,15 @@ impl SimulatedHost {
         self.status = (code, message.into());
     }
 
-    /// Offers a foreign function. There is one from the beginning, `clear_route_cache`: in a
-    /// [`Proxy`](crate::Proxy) the route is chosen anew.
+    /// Offers a foreign function, in the place of the one that is there. From the beginning there are:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `clear_route_cache` | in a [`Proxy`](crate::Proxy) the route is chosen anew |
+    /// | `compress`, `uncompress` | as Envoy's |
+    /// | `declare_property` | as Envoy's |
+    /// | `verify_signature`, `sign` | read their arguments, and are *not found* when these are complete |
+    /// | `expr_evaluate`, `expr_delete` | know no expression: there is no CEL here, and no `expr_create` |
     pub fn set_foreign_function(
         &mut self,
         name: &str,

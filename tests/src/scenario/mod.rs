@@ -37,6 +37,7 @@
 
 mod builder;
 mod envoy;
+mod exceptions;
 mod host_calls;
 mod http1;
 mod kit;
@@ -51,6 +52,7 @@ use std::future::Future;
 use anyhow::Result;
 
 pub use self::envoy::Envoy;
+pub use self::exceptions::{EXCEPTIONS, Exception};
 pub use self::kit::Kit;
 pub use Callback::*;
 pub use builder::{Difference, Scenario};

@@ -97,7 +97,7 @@ impl Host for SimulatedHost {
         self.contexts.delete(context);
         self.headers.retain(|(it, _), _| *it != context);
         self.bodies.retain(|(it, _), _| *it != context);
-        self.filter_state.retain(|(it, _), _| *it != context);
+        self.filter_state.forget(context);
         self.shows_log.remove(&context);
         self.cleared_routes.remove(&context);
         self.new_trailers.retain(|(it, _)| *it != context);
@@ -223,7 +223,7 @@ impl Host for SimulatedHost {
             let (request, response) = (of(MapKind::RequestHeaders), of(MapKind::ResponseHeaders));
             self.streams.get(&context)?.get(path, request, response)
         };
-        let written = || self.filter_state.get(&(context, path.to_vec())).cloned();
+        let written = || self.filter_state.get(context, path);
         let set = self.properties.get(path).cloned();
         let found = set.or_else(|| self.plugin_property(path)).or_else(told).or_else(written);
         let is_compound =
@@ -238,8 +238,7 @@ impl Host for SimulatedHost {
         if !self.contexts.is_stream(self.context()) {
             return Err(Status::NOT_FOUND);
         }
-        self.filter_state.insert((self.context(), path.to_vec()), value.to_vec());
-        Ok(())
+        self.filter_state.set((self.context(), self.contexts.root()), path, value)
     }
 
     fn get_shared_data(&mut self, key: &[u8]) -> Result<(Vec<u8>, u32)> {
@@ -334,7 +333,13 @@ impl Host for SimulatedHost {
         if name == b"clear_route_cache" {
             self.clear_route();
         }
-        self.foreign_functions.call(name, arguments)
+        match self.foreign_functions.get(name) {
+            Some(function) => function(arguments),
+            None if name == b"declare_property" => {
+                self.filter_state.declare(self.contexts.context(), arguments)
+            }
+            None => Err(Status::NOT_FOUND),
+        }
     }
 
     fn define_metric(&mut self, kind: MetricKind, name: &[u8]) -> Result<u32> {

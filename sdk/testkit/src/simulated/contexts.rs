@@ -45,6 +45,11 @@ impl Contexts {
         self.running.last().map_or("", |callback| callback.name)
     }
 
+    /// The context of the callback that runs.
+    pub(super) fn context(&self) -> u32 {
+        self.running.last().map_or(0, |callback| callback.context)
+    }
+
     /// The context that was set, as long as it exists, else that of the callback
     /// (proxy-wasm-cpp-host, `exports.cc`, `contextOrEffectiveContext`).
     pub(super) fn effective(&self) -> u32 {

@@ -1,9 +1,14 @@
 //! Foreign functions: what Envoy offers beyond the ABI (`source/extensions/common/wasm/foreign.cc`).
 
 use crate::abi::{Result, Status};
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::decompress_to_vec_zlib;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// zlib's default.
+const ZLIB_LEVEL: u8 = 6;
 
 type Function = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>> + Send>;
 
@@ -48,6 +53,31 @@ impl SignatureCheck {
     }
 }
 
+/// Envoy's `SignArguments`, as far as it tells whether they are complete.
+#[derive(Clone, PartialEq, Eq, Message)]
+struct Signing {
+    #[prost(string, tag = "1")]
+    hash_function: String,
+    #[prost(bytes = "vec", tag = "2")]
+    private_key: Vec<u8>,
+    #[prost(string, tag = "4")]
+    private_key_pem: String,
+}
+
+impl Signing {
+    fn read(arguments: &[u8]) -> Result<Self> {
+        let signing = Self::decode(arguments).map_err(|_| Status::BAD_ARGUMENT)?;
+        let has_key = !signing.private_key.is_empty() || !signing.private_key_pem.is_empty();
+        let is_complete = has_key && !signing.hash_function.is_empty();
+        is_complete.then_some(signing).ok_or(Status::BAD_ARGUMENT)
+    }
+}
+
+/// An expression is known by four bytes.
+fn read_token(token: &[u8]) -> Result<[u8; 4]> {
+    token.try_into().map_err(|_| Status::BAD_ARGUMENT)
+}
+
 impl ForeignFunctions {
     pub(super) fn set(
         &mut self,
@@ -69,8 +99,8 @@ impl ForeignFunctions {
         });
     }
 
-    pub(super) fn call(&mut self, name: &[u8], arguments: &[u8]) -> Result<Vec<u8>> {
-        self.0.get_mut(name).ok_or(Status::NOT_FOUND)?(arguments)
+    pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut Function> {
+        self.0.get_mut(name)
     }
 }
 
@@ -80,6 +110,19 @@ impl Default for ForeignFunctions {
         functions.set("clear_route_cache", |_| Ok(Vec::new()));
         functions.set("verify_signature", |arguments| {
             SignatureCheck::read(arguments).and(Err(Status::NOT_FOUND))
+        });
+        functions.set("sign", |arguments| Signing::read(arguments).and(Err(Status::NOT_FOUND)));
+        functions.set("compress", |bytes| Ok(compress_to_vec_zlib(bytes, ZLIB_LEVEL)));
+        functions.set("uncompress", |bytes| {
+            decompress_to_vec_zlib(bytes).map_err(|_| Status::SERIALIZATION_FAILURE)
+        });
+        functions.set("expr_evaluate", |token| {
+            read_token(token)?;
+            Err(Status::NOT_FOUND)
+        });
+        functions.set("expr_delete", |token| {
+            read_token(token)?;
+            Ok(Vec::new())
         });
         functions
     }

@@ -280,12 +280,42 @@ fn a_token_tells_the_kind_of_call() {
 }
 
 #[test]
-fn foreign_functions_are_those_that_a_test_offers_and_clear_route_cache() {
+fn a_foreign_function_of_the_test_has_precedence() {
     let mut host = SimulatedHost::new();
     assert_eq!(host.call_foreign_function(b"clear_route_cache", b""), Ok(vec![]));
-    assert_eq!(host.call_foreign_function(b"sign", b""), Err(Status::NOT_FOUND));
-    host.set_foreign_function("sign", |arguments| Ok(arguments.to_vec()));
-    assert_eq!(host.call_foreign_function(b"sign", b"x"), Ok(b"x".to_vec()));
+    for name in ["expr_create", "sign", "declare_property"] {
+        assert!(host.call_foreign_function(name.as_bytes(), b"x").is_err());
+        host.set_foreign_function(name, |arguments| Ok(arguments.to_vec()));
+        assert_eq!(host.call_foreign_function(name.as_bytes(), b"x"), Ok(b"x".to_vec()));
+    }
+}
+
+#[test]
+fn what_is_compressed_can_be_uncompressed() {
+    let mut host = SimulatedHost::new();
+    let text = b"so much, so much, so much".repeat(9);
+    let small = host.call_foreign_function(b"compress", &text).unwrap();
+    assert!(small.len() < text.len());
+    assert_eq!(host.call_foreign_function(b"uncompress", &small), Ok(text));
+}
+
+#[test]
+fn a_property_that_is_declared_to_be_read_only_can_be_set_once() {
+    let mut host = host();
+    // Field 1 is the name, field 2 says that it is read only.
+    let declaration = b"\x0a\x04once\x10\x01";
+    within(&mut host, ROOT, |host| {
+        assert_eq!(host.call_foreign_function(b"declare_property", declaration), Ok(vec![]));
+        let again = host.call_foreign_function(b"declare_property", declaration);
+        assert_eq!(again, Err(Status::BAD_ARGUMENT));
+    });
+    within(&mut host, STREAM, |host| {
+        assert_eq!(host.set_property(b"once", b"1"), Ok(()));
+        assert_eq!(host.set_property(b"once", b"2"), Err(Status::BAD_ARGUMENT));
+        assert_eq!(host.get_property(b"once"), Ok(b"1".to_vec()));
+        assert_eq!(host.set_property(b"often", b"1"), Ok(()));
+        assert_eq!(host.set_property(b"often", b"2"), Ok(()));
+    });
 }
 
 #[test]
