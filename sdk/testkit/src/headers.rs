@@ -126,6 +126,13 @@ impl HeaderMap {
         }
     }
 
+    /// The headers as HTTP/1.1 carries them: without blanks around values.
+    pub(crate) fn trim(&mut self) {
+        for (_, value) in &mut self.pairs {
+            *value = value.trim_ascii().to_vec();
+        }
+    }
+
     /// Removes every value of a header.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
         let name = lower_case(name.as_ref());

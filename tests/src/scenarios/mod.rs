@@ -18,6 +18,7 @@ mod properties;
 mod replies;
 mod shared;
 mod vms;
+mod wire;
 
 /// All of them.
 #[must_use]
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Scenario> {
         calls::scenarios(),
         failures::scenarios(),
         vms::scenarios(),
+        wire::scenarios(),
     ]
     .concat()
 }

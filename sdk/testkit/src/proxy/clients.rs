@@ -101,6 +101,9 @@ impl Simulation {
         if is_http2 && !cookies.is_empty() {
             headers.add("cookie", cookies.join(&b"; "[..]));
         }
+        if !is_http2 {
+            headers.trim();
+        }
         headers.replace("x-forwarded-proto", "http");
         if self.settings.has_request_ids && headers.get("x-request-id").is_none() {
             headers.add("x-request-id", format!("00000000-0000-4000-8000-{id:012x}"));

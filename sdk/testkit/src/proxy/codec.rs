@@ -18,6 +18,7 @@ pub(super) enum Framing {
 impl Framing {
     /// The head of a request is written over HTTP/1.1.
     pub(super) fn of_request(headers: &mut HeaderMap, end: bool) -> Self {
+        headers.trim();
         let has_no_body = [&b"GET"[..], b"HEAD", b"DELETE", b"TRACE", b"CONNECT"];
         let is_bare = headers.get(":method").is_some_and(|method| has_no_body.contains(&method));
         Self::write(headers, end, !is_bare)
@@ -25,6 +26,7 @@ impl Framing {
 
     /// The head of a response is written over HTTP/1.1.
     pub(super) fn of_response(headers: &mut HeaderMap, end: bool, is_head: bool) -> Self {
+        headers.trim();
         let status = headers.get(":status").unwrap_or_default();
         if is_head || matches!(status, b"204" | b"304") || status.starts_with(b"1") {
             return Self::Length(0);
@@ -90,6 +92,11 @@ pub(super) fn invalid_value(headers: &HeaderMap) -> Option<&[u8]> {
     let is_valid = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
     let mut invalid = headers.iter().filter(|(_, value)| !value.iter().all(is_valid));
     invalid.next().map(|(name, _)| name)
+}
+
+/// Whether a value would end its line: nobody checks responses, but they cannot be written.
+pub(super) fn has_line_break(headers: &HeaderMap) -> bool {
+    headers.iter().any(|(_, value)| value.iter().any(|byte| b"\0\r\n".contains(byte)))
 }
 
 /// Whether an `:authority` has only characters of a host and a port (`HeaderUtility::authorityIsValid`).

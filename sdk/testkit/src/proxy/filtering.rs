@@ -2,7 +2,7 @@
 //! `FilterManager` (`source/common/http/filter_manager.cc`) and its Wasm filter
 //! (`source/extensions/common/wasm/context.cc`).
 
-use super::simulation::Simulation;
+use super::simulation::{CRASH, Simulation};
 use super::stream::{Frame, Iteration, StreamId};
 use crate::abi::StreamKind;
 use crate::engine::Callback;
@@ -245,7 +245,15 @@ impl Simulation {
     }
 
     /// The filter lets the stream go on, from outside of its callbacks (`continueDecoding`).
+    ///
+    /// # Panics
+    ///
+    /// Where Envoy crashes: it continues headers that are not there.
     pub(super) fn continue_stream(&mut self, id: StreamId, kind: StreamKind) {
+        assert!(
+            kind == StreamKind::Request || self.streams[id].has_response_headers,
+            "{CRASH}: the filter has continued a response that has not begun"
+        );
         self.hide_headers(id, StreamKind::Request);
         self.hide_trailers(id, StreamKind::Request);
         self.go_on(id, kind);

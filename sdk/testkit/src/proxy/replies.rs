@@ -1,7 +1,7 @@
 //! Local replies, and what the client gets: `DownstreamFilterManager::sendLocalReply` and
 //! `Utility::prepareLocalReply` (Envoy, `source/common/http/utility.cc`).
 
-use super::codec::{Framing, invalid_value, response_head};
+use super::codec::{Framing, has_line_break, response_head};
 use super::exchange::status_of;
 use super::simulation::Simulation;
 use super::stream::StreamId;
@@ -10,8 +10,7 @@ use crate::headers::HeaderMap;
 use crate::host::LocalResponse;
 
 /// What `ConnectionManagerUtility::mutateResponseHeaders` takes away.
-const OF_CONNECTION: [&str; 4] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
+const OF_CONNECTION: [&str; 3] = ["connection", "proxy-connection", "transfer-encoding"];
 
 impl Simulation {
     /// Answers the client in the place of the upstream: through the filter, if no response is on its
@@ -117,7 +116,7 @@ impl Simulation {
     pub(super) fn client_headers(&mut self, id: StreamId, end: bool) {
         let stream = &mut self.streams[id];
         let mut headers = stream.response.headers.clone().unwrap_or_default();
-        if headers.get(":status").is_none() {
+        let Some(status) = status_of(&headers) else {
             // `HeaderUtility::checkRequiredResponseHeaders`.
             let details =
                 "filter_removed_required_response_headers{missing_required_header:_:status}";
@@ -132,15 +131,23 @@ impl Simulation {
                 },
             );
             return;
-        }
-        stream.status = status_of(&headers).unwrap_or_default();
-        if invalid_value(&headers).is_some() {
-            return self.reset_client(id);
+        };
+        stream.status = status;
+        if has_line_break(&headers) {
+            // Over HTTP/2 it shows when all is written.
+            stream.received.is_unwritable = true;
+            if !stream.is_http2 {
+                return self.reset_client(id);
+            }
         }
         OF_CONNECTION.iter().for_each(|name| headers.remove(name));
         stream.response_headers_sent = true;
         let received = &mut stream.received;
         if !stream.is_http2 {
+            if !stream.request.is_complete {
+                // Nobody reads the rest of the request.
+                headers.add("connection", "close");
+            }
             let framing = Framing::of_response(&mut headers, end, stream.is_head);
             if received.headers.is_some() {
                 // A head behind the first is taken for the body.
@@ -150,13 +157,17 @@ impl Simulation {
             }
             received.framing = framing;
         }
-        received.headers = Some(headers);
+        if !received.is_unwritable {
+            received.headers = Some(headers);
+        }
         self.client_end(id, end);
     }
 
     pub(super) fn client_data(&mut self, id: StreamId, data: &[u8], end: bool) {
         let received = &mut self.streams[id].received;
-        received.body.extend_from_slice(received.framing.take(data));
+        if !received.is_unwritable {
+            received.body.extend_from_slice(received.framing.take(data));
+        }
         self.client_end(id, end);
     }
 
@@ -170,7 +181,9 @@ impl Simulation {
 
     fn client_end(&mut self, id: StreamId, end: bool) {
         let stream = &mut self.streams[id];
-        if end && !stream.is_destroyed {
+        if end && stream.received.is_unwritable {
+            self.reset_client(id);
+        } else if end && !stream.is_destroyed {
             stream.received.is_complete = stream.received.framing.is_complete();
             self.destroy(id);
         }

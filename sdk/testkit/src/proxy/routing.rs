@@ -91,6 +91,7 @@ impl Simulation {
             true => Framing::Frames,
             false => Framing::of_request(&mut headers, end),
         };
+        let is_head = headers.get(":method") == Some(b"HEAD");
         let request = UpstreamRequest {
             cluster: target.cluster.clone(),
             headers,
@@ -101,6 +102,7 @@ impl Simulation {
         let index = upstream.requests.len().saturating_sub(1);
         let outgoing = &mut self.streams[id].outgoing;
         (outgoing.request, outgoing.framing) = (Some((target.cluster, index)), framing);
+        outgoing.is_head = is_head;
         if end {
             self.request_complete(id);
         } else if is_early {
@@ -181,14 +183,18 @@ impl Simulation {
 
     fn deliver_part(&mut self, id: StreamId, part: Part, is_last: bool) {
         match part {
-            Part::Headers(headers) => {
+            Part::Headers(mut headers) => {
+                if !self.is_upstream_http2(id) {
+                    headers.trim();
+                    headers.remove("keep-alive");
+                }
                 let stream = &mut self.streams[id];
                 stream.outgoing.has_answered = true;
                 if stream.details.is_empty() {
                     stream.details = "via_upstream".into();
                 }
                 stream.status = status_of(&headers).unwrap_or_default();
-                let end = is_last || stream.is_head;
+                let end = is_last || stream.outgoing.is_head;
                 stream.outgoing.is_over |= end;
                 self.respond_headers(id, headers, end);
             }

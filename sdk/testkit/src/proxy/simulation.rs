@@ -19,7 +19,7 @@ use std::time::Duration;
 const OUTBOUND: u64 = 2;
 
 /// How a panic begins where Envoy itself would have crashed.
-const CRASH: &str = "Envoy crashes";
+pub(super) const CRASH: &str = "Envoy crashes";
 
 /// Everything there is.
 pub(super) struct Simulation {
@@ -220,6 +220,7 @@ impl Simulation {
         info.listener_direction = if is_outbound { OUTBOUND } else { 0 };
         info.has_upstream = stream.outgoing.request.is_some();
         info.request_size = stream.bytes_received;
+        info.flags = stream.flags;
         info.protocol = if stream.is_http2 { "HTTP/2" } else { "HTTP/1.1" };
         info.started = if info.started.is_zero() { now } else { info.started };
         if let Some(target) = route {

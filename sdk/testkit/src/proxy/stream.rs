@@ -120,6 +120,8 @@ pub(super) struct Received {
     pub(super) body: Vec<u8>,
     pub(super) trailers: HeaderMap,
     pub(super) framing: Framing,
+    /// Whether the codec refuses its headers.
+    pub(super) is_unwritable: bool,
     pub(super) is_complete: bool,
     pub(super) is_reset: bool,
 }
@@ -129,6 +131,8 @@ pub(super) struct Received {
 pub(super) struct Outgoing {
     /// The cluster, and which of its requests it is.
     pub(super) request: Option<(String, usize)>,
+    /// Whether the upstream is asked for headers alone.
+    pub(super) is_head: bool,
     pub(super) framing: Framing,
     pub(super) delivery: Option<Delivery>,
     /// Whether the response has begun.

@@ -4,6 +4,7 @@
 use crate::headers::HeaderMap;
 use crate::proxy::grpc_status_of;
 use std::time::Duration;
+use tollgate::properties::ResponseFlag;
 
 /// The attributes of one request and its response, as far as they are known.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub(crate) struct StreamInfo {
     pub(crate) listener_direction: u64,
     /// Whether the request was sent to an upstream.
     pub(crate) has_upstream: bool,
+    /// Their abbreviation in the access log; empty when there are none.
+    pub(crate) flags: &'static str,
     /// Since 1970.
     pub(crate) started: Duration,
     pub(crate) route: Option<(String, String)>,
@@ -27,14 +30,12 @@ pub(crate) struct StreamInfo {
 pub(crate) fn is_compound(path: &[u8]) -> bool {
     let compounds = [
         &b"request"[..],
-        b"request\0headers",
         b"response",
-        b"response\0headers",
-        b"response\0trailers",
         b"connection",
         b"source",
         b"destination",
         b"upstream",
+        b"filter_state",
         b"xds",
         b"xds\0upstream_host_locality_metadata",
     ];
@@ -53,8 +54,11 @@ impl StreamInfo {
         let path = std::str::from_utf8(path).ok()?;
         let parts: Vec<&str> = path.split('\0').filter(|part| !part.is_empty()).collect();
         match parts.as_slice() {
+            ["metadata"] => Some(Vec::new()),
+            ["request", "headers"] => Some(all(request)),
             ["request", "headers", name] => header(request?, name),
             ["request", name] => self.of_request(name, request),
+            ["response", "headers"] => Some(all(response)),
             ["response", "headers", name] => header(response?, name),
             ["response", name] => self.of_response(name, response),
             ["xds", "listener_direction"] => number(self.listener_direction),
@@ -63,7 +67,7 @@ impl StreamInfo {
             ["connection", "id"] => number(self.connection),
             ["connection", "mtls"] => Some(vec![0]),
             ["connection", "requested_server_name"] => Some(Vec::new()),
-            ["upstream", "request_attempt_count"] if self.has_upstream => number(1),
+            ["upstream", "request_attempt_count"] => number(self.has_upstream.into()),
             ["upstream", "transport_failure_reason"] if self.has_upstream => Some(Vec::new()),
             ["source", "address"] => Some(b"192.0.2.1:50000".to_vec()),
             ["source", "port"] => number(50_000),
@@ -96,7 +100,8 @@ impl StreamInfo {
         match name {
             "code" => number(self.status?),
             "code_details" if !self.details.is_empty() => Some(self.details.clone().into_bytes()),
-            "flags" => number(0),
+            "flags" => number(bits(self.flags)),
+            "total_size" => number(self.response_size.saturating_add(byte_size(response))),
             "grpc_status" => number(self.grpc_status(response)?),
             "size" => number(self.response_size),
             _ => None,
@@ -108,6 +113,25 @@ impl StreamInfo {
         let said = response.and_then(|headers| numeric(headers, "grpc-status"));
         said.or_else(|| Some(grpc_status_of(u32::try_from(self.status?).ok()?).into()))
     }
+}
+
+/// A flag as a number (`CoreResponseFlag` in Envoy's `stream_info.h`).
+fn bits(flag: &str) -> u64 {
+    let bit = ResponseFlag::ALL.iter().position(|it| it.short_name() == flag);
+    bit.and_then(|bit| 1_u64.checked_shl(u32::try_from(bit).ok()?)).unwrap_or(0)
+}
+
+/// All headers as a map: each name once, its values joined by commas.
+fn all(headers: Option<&HeaderMap>) -> Vec<u8> {
+    let Some(headers) = headers.filter(|headers| !headers.is_empty()) else { return vec![0; 4] };
+    let mut joined = HeaderMap::new();
+    for (name, _) in headers.iter() {
+        if joined.get(name).is_none() {
+            let values: Vec<_> = headers.get_all(name).collect();
+            joined.add(name, values.join(&b","[..]));
+        }
+    }
+    joined.to_bytes()
 }
 
 fn byte_size(headers: Option<&HeaderMap>) -> u64 {
