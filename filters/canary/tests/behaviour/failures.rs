@@ -1,10 +1,8 @@
 //! When something fails: the request goes on, with the default variant where nothing could be decided.
 
-mod common;
-
-use common::{
-    DEFAULT, MATCHED, ROUTING, decision, decision_on, decisions, failures, only, rollout, rule,
-    serve, start, with_cookie,
+use crate::common::{
+    self, DEFAULT, MATCHED, ROUTING, decision, decision_on, decisions, failures, only, rollout,
+    rule, serve, start, with_cookie,
 };
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,9 +1,8 @@
 //! Which rule decides, and what is decided when none does.
 
-mod common;
-
-use common::{
-    DEFAULT, MATCHED, ROUTING, decision, one, rollout, rollout_with, serve, start, with_cookie,
+use crate::common::{
+    self, DEFAULT, MATCHED, ROUTING, decision, one, rollout, rollout_with, serve, start,
+    with_cookie,
 };
 use serde_json::{Value, json};
 use tollgate_canary::Canary;

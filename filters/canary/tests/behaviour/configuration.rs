@@ -1,10 +1,8 @@
 //! Configurations that are accepted, and those that are refused with the path of the mistake.
 
-#![allow(clippy::indexing_slicing, reason = "a configuration without the field gets it")]
-
-mod common;
-
-use common::{DEFAULT, MATCHED, ROUTING, decision, one, rollout, rule, serve, split, with_cookie};
+use crate::common::{
+    self, DEFAULT, MATCHED, ROUTING, decision, one, rollout, rule, serve, split, with_cookie,
+};
 use serde_json::{Value, json};
 use tollgate_canary::Canary;
 use tollgate_testkit::Proxy;

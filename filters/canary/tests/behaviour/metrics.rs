@@ -1,8 +1,8 @@
 //! What is counted.
 
-mod common;
-
-use common::{FLAG, decision, decisions, rollout, rollout_with, rule, serve, start, with_cookie};
+use crate::common::{
+    FLAG, decision, decisions, rollout, rollout_with, rule, serve, start, with_cookie,
+};
 use serde_json::{Value, json};
 use tollgate_canary::Canary;
 use tollgate_testkit::abi::MetricKind;

@@ -1,15 +1,8 @@
 //! Splits: who is told apart by what, and which variant they get.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "a test that goes wrong fails"
-)]
-
-mod common;
-
-use common::{
-    DEFAULT, FLAG, ROUTING, decision, decisions, one, rollout, serve, split, start, with_cookie,
+use crate::common::{
+    self, DEFAULT, FLAG, ROUTING, decision, decisions, one, rollout, serve, split, start,
+    with_cookie,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

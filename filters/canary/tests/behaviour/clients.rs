@@ -1,8 +1,6 @@
 //! Decisions by who the client is: its address, its certificate, its token.
 
-mod common;
-
-use common::{DEFAULT, MATCHED, decision, holds, only, rollout, rule, serve, split, start};
+use crate::common::{DEFAULT, MATCHED, decision, holds, only, rollout, rule, serve, split, start};
 use serde_json::{Value, json};
 use tollgate::bucketing::fractional;
 use tollgate_canary::Canary;

@@ -1,10 +1,8 @@
 //! Several workers, each with a VM of its own, and several listeners in one VM.
 
-mod common;
-
-use common::{
-    DEFAULT, FLAG, MATCHED, decision, decisions, rollout, rollout_with, rule, serve, split, start,
-    with_cookie,
+use crate::common::{
+    self, DEFAULT, FLAG, MATCHED, decision, decisions, rollout, rollout_with, rule, serve, split,
+    start, with_cookie,
 };
 use serde_json::{Value, json};
 use tollgate::bucketing::fractional;

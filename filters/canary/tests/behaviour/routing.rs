@@ -1,9 +1,7 @@
 //! The routing header: it is the filter's alone, and the route is chosen by it.
 
-mod common;
-
-use common::{
-    DEFAULT, MATCHED, ROUTING, decision, one, rollout, rollout_with, rule, serve, start,
+use crate::common::{
+    self, DEFAULT, MATCHED, ROUTING, decision, one, rollout, rollout_with, rule, serve, start,
     with_cookie,
 };
 use serde_json::{Value, json};

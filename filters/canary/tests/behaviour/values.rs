@@ -1,8 +1,6 @@
 //! The tests that a value may have to pass, here the value of a header.
 
-mod common;
-
-use common::{holds, only, rollout, rule};
+use crate::common::{holds, only, rollout, rule};
 use serde_json::{Value, json};
 use tollgate_canary::Canary;
 use tollgate_testkit::Proxy;

@@ -1,8 +1,6 @@
 //! Decisions by the parts of a request: headers, path, query, method and host, and how they are combined.
 
-mod common;
-
-use common::{DEFAULT, MATCHED, decision, holds, only, rule, start};
+use crate::common::{self, DEFAULT, MATCHED, decision, holds, only, rule, start};
 use serde_json::{Value, json};
 use tollgate_canary::Canary;
 use tollgate_testkit::Proxy;

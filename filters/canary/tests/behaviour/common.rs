@@ -1,8 +1,5 @@
 //! Two versions of a service behind the canary, and what it decided about a request.
 
-#![allow(dead_code, reason = "each topic is a program of its own and uses a part of this")]
-#![allow(clippy::indexing_slicing, reason = "a configuration without the field gets it")]
-
 use serde_json::{Value, json};
 use tollgate_testkit::{Answer, Exchange, HeaderMap, Proxy, Request, Route};
 

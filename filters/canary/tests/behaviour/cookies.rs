@@ -1,8 +1,6 @@
 //! Decisions by cookie.
 
-mod common;
-
-use common::{DEFAULT, FLAG, MATCHED, decision, holds, only, with_cookie};
+use crate::common::{self, DEFAULT, FLAG, MATCHED, decision, holds, only, with_cookie};
 use serde_json::json;
 use std::path::Path;
 use tollgate_canary::Canary;

@@ -1,8 +1,6 @@
 //! What the client is told of the decision.
 
-mod common;
-
-use common::{
+use crate::common::{
     REASON, ROUTING, VARIANT, one, rollout, rollout_with, rule, serve, split, start, with_cookie,
 };
 use serde_json::{Value, json};
