@@ -42,7 +42,8 @@ fn a_request_over_the_limit_is_refused_and_counted(proxy: &mut Proxy) {
 
 #[tollgate_testkit::test(CircuitBreaker)]
 fn active_and_pending_requests_add_up_to_the_limit(proxy: &mut Proxy) {
-    let limits = json!({ "tcp": { "maxConnections": 3 }, "http": { "http1MaxPendingRequests": 4 } });
+    let limits =
+        json!({ "tcp": { "maxConnections": 3 }, "http": { "http1MaxPendingRequests": 4 } });
     assert_eq!(admitted(proxy, pool(limits)), 7);
 }
 
@@ -65,7 +66,8 @@ fn active_and_pending_requests_bound_a_larger_http2_max_requests(proxy: &mut Pro
 
 #[tollgate_testkit::test(CircuitBreaker)]
 fn without_pending_requests_only_active_ones_get_in(proxy: &mut Proxy) {
-    let limits = json!({ "tcp": { "maxConnections": 3 }, "http": { "http1MaxPendingRequests": 0 } });
+    let limits =
+        json!({ "tcp": { "maxConnections": 3 }, "http": { "http1MaxPendingRequests": 0 } });
     assert_eq!(admitted(proxy, pool(limits)), 3);
 }
 

@@ -183,7 +183,10 @@ fn retry_after_is_never_zero(proxy: &mut Proxy) {
     start(proxy, json!({ "outlierDetection": { "baseEjectionTime": "1ns" } }));
     send(proxy, "/500", 5);
     let refused = proxy.get("/").send().response();
-    assert_eq!((refused.text().as_str(), refused.header("retry-after").as_deref()), (OPEN, Some("1")));
+    assert_eq!(
+        (refused.text().as_str(), refused.header("retry-after").as_deref()),
+        (OPEN, Some("1"))
+    );
 }
 
 #[tollgate_testkit::test(CircuitBreaker)]
@@ -222,7 +225,11 @@ fn counters_tell_what_happened(proxy: &mut Proxy) {
     let count = |stat| counter(proxy, stat);
     assert_eq!((count("opened"), count("probes"), count("probe_failures")), (2, 2, 1));
     assert_eq!((count("rejected"), count("upstream_rq_pending_overflow")), (4, 0));
-    assert_eq!(count("ejections_enforced_consecutive_5xx"), 1, "a failed probe is not counted here");
+    assert_eq!(
+        count("ejections_enforced_consecutive_5xx"),
+        1,
+        "a failed probe is not counted here"
+    );
 }
 
 #[tollgate_testkit::test(CircuitBreaker)]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     MILLISECOND, OPEN_TIME, answer, counter, detecting, detecting_with, gauge, in_flight, is_open,
-    is_overflow, is_refused_as_open, open, seconds, send, start, wait_for_a_probe,
+    is_overflow, is_refused_as_open, seconds, send, start, wait_for_a_probe,
 };
 use serde_json::json;
 use tollgate_circuit_breaker::CircuitBreaker;
@@ -147,6 +147,18 @@ fn any_5xx_fails_a_probe(proxy: &mut Proxy) {
     proxy.advance(seconds(30));
     send(proxy, "/500", 1);
     assert!(is_open(proxy));
+}
+
+#[tollgate_testkit::test(CircuitBreaker)]
+fn a_grpc_error_fails_a_probe(proxy: &mut Proxy) {
+    proxy.upstream("upstream", |request| match request.path().as_str() {
+        "/500" => Answer::status(500),
+        _ => Answer::grpc_status(14, "not yet"),
+    });
+    proxy.configure(detecting());
+    wait_for_a_probe(proxy);
+    proxy.post("/").grpc("").send();
+    assert_eq!((gauge(proxy, "state"), counter(proxy, "probe_failures")), (2, 1));
 }
 
 #[tollgate_testkit::test(CircuitBreaker)]
