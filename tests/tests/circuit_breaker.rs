@@ -229,6 +229,56 @@ async fn an_upstream_that_cannot_be_reached_opens_the_breaker_for_grpc_callers_t
     Ok(())
 }
 
+/// Which gRPC answers without a message open the breaker, and which make Envoy's own outlier detection eject.
+#[tokio::test]
+async fn the_same_grpc_answers_count_as_in_envoys_own_outlier_detection() -> Result<()> {
+    const STATUSES: std::ops::RangeInclusive<u32> = 0..=17;
+    let upstream = Upstream::start().await?;
+    upstream.respond(|request| {
+        let status = request.path.trim_start_matches('/').parse();
+        Answer::grpc_status(status.unwrap_or_default(), "why")
+    });
+    let breaker = json!({
+        "key": { "header": "x-status" },
+        "outlierDetection": { "consecutive5xxErrors": 1 },
+    });
+    let ours = Listener::new("ours")
+        .filter(WasmFilter::new("circuit-breaker", breaker)?)
+        .route(Route::prefix("/").to("plain"));
+    let cluster = |name: &str| Cluster::new(name, upstream.address());
+    let (mut native, mut bootstrap) =
+        (Listener::new("native"), Bootstrap::new().cluster(cluster("plain")));
+    for status in STATUSES {
+        let (name, status) = (format!("native_{status}"), status.to_string());
+        native = native.route(Route::prefix("/").header("x-status", &status).to(&name));
+        let detection = json!({ "consecutive_5xx": 1, "max_ejection_percent": 100 });
+        bootstrap =
+            bootstrap.cluster(cluster(&name).with(json!({ "outlier_detection": detection })));
+    }
+    let config = bootstrap.listener(native).listener(ours).build();
+    let envoy = Process::start(&config, 1).await?;
+    for status in STATUSES {
+        for listener in ["ours", "native"] {
+            let answer = client::post(envoy.address(listener)?, &format!("/{status}"))
+                .header("content-type", "application/grpc")
+                .header("x-status", &status.to_string())
+                .send()
+                .await?;
+            assert_eq!(answer.header("grpc-status"), status.to_string(), "{listener}");
+        }
+    }
+    let stats = envoy.stats().await?;
+    let mut errors = Vec::new();
+    for status in STATUSES {
+        let native = format!("cluster.native_{status}.outlier_detection.ejections_active");
+        let ours = format!("wasmcustom.tollgate.circuit_breaker.{status}.ejections_active");
+        assert_eq!(stats.get(&ours)?, stats.get(&native)?, "{status}");
+        errors.extend((stats.get(&ours)? == 1).then_some(status));
+    }
+    assert_eq!(errors, [2, 4, 12, 13, 14, 15, 17]);
+    Ok(())
+}
+
 /// The breaker must not feed on the answers of other filters, nor on its own.
 #[tokio::test]
 async fn answers_that_did_not_come_from_the_upstream_do_not_count() -> Result<()> {
