@@ -309,7 +309,7 @@ impl Permit {
             self.probe.set(None);
             return Ok(());
         }
-        if circuit.detectors.is_none() || !circuit.can_matter(status)? || self.is_outdated()? {
+        if !circuit.can_matter(status)? || self.is_outdated()? {
             return Ok(());
         }
         circuit.count(Outcome::classify(status, &details()?.unwrap_or_default()))
