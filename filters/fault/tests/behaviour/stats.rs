@@ -60,7 +60,8 @@ fn counts_go_on_under_a_new_configuration(proxy: &mut Proxy) {
 
 #[tollgate_testkit::test(Fault)]
 fn the_gauge_has_the_name_of_its_plugin_without_odd_characters(proxy: &mut Proxy) {
-    for (plugin, segment) in [("fault", "fault"), ("a-B_9", "a-B_9"), ("my fault.v2/x", "my_fault_v2_x")]
+    for (plugin, segment) in
+        [("fault", "fault"), ("a-B_9", "a-B_9"), ("my fault.v2/x", "my_fault_v2_x")]
     {
         proxy.try_configure_listeners([(plugin, by_header())]).unwrap();
         let held = hold(proxy);
@@ -101,7 +102,10 @@ fn the_death_of_a_vm_that_held_places_is_logged(proxy: &mut Proxy) {
     proxy.advance(MISSED);
     let log = proxy.log_of(2);
     let said: Vec<_> = log.iter().map(|line| line.message.as_str()).collect();
-    assert!(said.iter().any(|line| line.contains("its 3 of") && line.contains("active_faults")), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("its 3 of") && line.contains("active_faults")),
+        "{said:?}"
+    );
 }
 
 /// A request that no fault is for costs one call of the host: the clock or the dice need none.
