@@ -1,5 +1,14 @@
 //! What the filter does, in the simulated proxy: each test runs natively, and on the module.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong panics"
+)]
+
 mod aborts;
 mod configuration;
 mod delays;
