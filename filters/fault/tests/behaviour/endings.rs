@@ -194,6 +194,17 @@ fn requests_pass_where_a_failed_vm_lets_them(proxy: &mut Proxy) {
 }
 
 #[tollgate_testkit::test(Fault)]
+fn requests_fail_where_a_failed_vm_must_not_let_them_pass(proxy: &mut Proxy) {
+    proxy.configure(by_header());
+    proxy.crash_worker(1);
+    for _ in 0..3 {
+        let exchange = proxy.get("/").send();
+        assert_eq!((exchange.status(), exchange.details().as_str()), (503, "wasm_fail_stream"));
+    }
+    assert_eq!(arrived(proxy), 0);
+}
+
+#[tollgate_testkit::test(Fault)]
 fn the_successor_of_a_failed_vm_does_what_was_configured(proxy: &mut Proxy) {
     proxy.failure_policy(FailurePolicy::Reload).configure(aborted(418));
     for _ in 0..3 {
