@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench, build, demo, new, run, schema, test};
+use commands::{bench, build, demo, fuzz, new, run, schema, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Builds the filters and writes them to dist/*.wasm
     Build(build::Arguments),
+    /// Looks for inputs that break the parsers and cores, with libFuzzer
+    Fuzz(fuzz::Arguments),
     /// Makes a filter of your own: a crate that builds, tests and runs at once
     New(new::Arguments),
     /// Builds one filter, and starts Envoy with it in front of a service that shows what it receives
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::New(arguments) => new::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Run(arguments) => run::run(&arguments),
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
