@@ -71,7 +71,10 @@ fn show(programs: &Programs, target: &Target, finding: &report::Finding) {
     println!("  the input is {input}; again:");
     println!("    {}", ui::typed(format!("{program} {input}")));
     println!("  once it is mended, keep it, and `cargo test -p tollgate-fuzz` guards it:");
-    println!("    {}", ui::typed(format!("cp {input} fuzz/corpus/{}/what-it-is-about", target.name())));
+    println!(
+        "    {}",
+        ui::typed(format!("cp {input} fuzz/corpus/{}/what-it-is-about", target.name()))
+    );
 }
 
 /// Checks that a program ran to its end.

@@ -36,7 +36,8 @@ impl Report {
             value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
         };
         // `#1234 REDUCE cov: 320 ft: 1024 corp: 70/2048b lim: 4096 ...`
-        let last = output.lines().rev().find(|line| line.starts_with('#') && line.contains(" cov: "));
+        let last =
+            output.lines().rev().find(|line| line.starts_with('#') && line.contains(" cov: "));
         let after = |name: &str| {
             let (_, value) = last?.split_once(name)?;
             value.split([' ', '/']).next()?.parse().ok()
@@ -90,8 +91,13 @@ mod tests {
             Done 1070668 runs in 6 second(s)\n\
             stat::number_of_executed_units: 1070668\n\
             stat::average_exec_per_sec:     178444\n";
-        let expected =
-            Report { runs: 1_070_668, runs_a_second: 178_444, coverage: 320, corpus: 70, finding: None };
+        let expected = Report {
+            runs: 1_070_668,
+            runs_a_second: 178_444,
+            coverage: 320,
+            corpus: 70,
+            finding: None,
+        };
         assert_eq!(Report::read(true, output), expected);
     }
 
