@@ -11,16 +11,22 @@
 
 mod filters;
 mod input;
+mod proxy;
 mod sdk;
 
 pub use filters::canary::canary;
 pub use filters::circuit_state::circuit_state;
-pub use filters::configs::{canary_config, circuit_breaker_config, fault_config, jwt_auth_config};
+pub use filters::configs::{
+    canary_config, circuit_breaker_config, fault_config, jwt_auth_config, suite_config,
+};
 pub use filters::fault::fault;
 pub use filters::jwt_decision::jwt_decision;
 pub use filters::jwt_der::jwt_der;
 pub use filters::jwt_keys::jwt_keys;
 pub use filters::jwt_token::{jwt_claims, jwt_token};
+pub use filters::whole::{
+    filter_canary, filter_circuit_breaker, filter_fault, filter_jwt_auth, filter_suite,
+};
 pub use sdk::bucketing::bucketing;
 pub use sdk::cookies::cookies;
 pub use sdk::headers::headers;
@@ -47,7 +53,7 @@ macro_rules! targets {
 
 targets! {
     bucketing byte_size canary canary_config cidr circuit_breaker_config circuit_state cookies count_window
-    duration fault fault_config headers json jwt_auth_config jwt_claims jwt_decision jwt_der jwt_keys
+    duration fault fault_config filter_canary filter_circuit_breaker filter_fault filter_jwt_auth filter_suite headers json jwt_auth_config jwt_claims jwt_decision jwt_der jwt_keys
     jwt_token matching matching_config names percent properties protobuf regex semver shared_cell
-    status_range time_window token_bucket uri
+    status_range suite_config time_window token_bucket uri
 }

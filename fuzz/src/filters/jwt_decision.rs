@@ -1,11 +1,8 @@
 use std::cell::Cell;
-use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use tollgate::config;
 use tollgate::headers::HeaderMap;
@@ -13,11 +10,9 @@ use tollgate_jwt_auth::authenticator::{Authenticator, Decision};
 use tollgate_jwt_auth::crypto;
 use tollgate_jwt_auth::status::Failure;
 
+use super::tokens::{EXPIRES, ISSUER, NOT_BEFORE, encoded, jwk, signed};
 use crate::input::{list, structured};
 
-const ISSUER: &str = "https://accounts.example.com";
-const NOT_BEFORE: u64 = 1_767_222_000;
-const EXPIRES: u64 = 1_767_308_400;
 /// The default of the configuration.
 const SKEW: u64 = 60;
 
@@ -135,28 +130,6 @@ impl Fixture {
         let authenticator = Authenticator::new(config).expect("a configuration that fits");
         Self { authenticator, good, others }
     }
-}
-
-/// Made for this test; it protects nothing.
-static KEY: LazyLock<SigningKey> =
-    LazyLock::new(|| SigningKey::from_slice(&[7; 32]).expect("a key of P-256"));
-
-fn jwk() -> Value {
-    let point = KEY.verifying_key().to_encoded_point(false);
-    let coordinate =
-        |bytes: Option<&p256::FieldBytes>| URL_SAFE_NO_PAD.encode(bytes.expect("a point"));
-    json!({ "kty": "EC", "crv": "P-256", "kid": "es", "x": coordinate(point.x()), "y": coordinate(point.y()) })
-}
-
-fn signed(header: &Value, claims: &Value) -> String {
-    let signed = format!("{}.{}", encoded(header), encoded(claims));
-    // Deterministic (RFC 6979).
-    let signature: Signature = KEY.sign(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
-}
-
-fn encoded(value: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
 fn sections(token: &str) -> [&str; 3] {

@@ -8,3 +8,5 @@ pub(crate) mod jwt_decision;
 pub(crate) mod jwt_der;
 pub(crate) mod jwt_keys;
 pub(crate) mod jwt_token;
+mod tokens;
+pub(crate) mod whole;
