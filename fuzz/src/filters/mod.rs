@@ -1,0 +1,12 @@
+//! Targets of the filters.
+
+pub(crate) mod canary;
+pub(crate) mod circuit_state;
+pub(crate) mod configs;
+pub(crate) mod fault;
+pub(crate) mod jwt_decision;
+pub(crate) mod jwt_der;
+pub(crate) mod jwt_keys;
+pub(crate) mod jwt_token;
+mod tokens;
+pub(crate) mod whole;
