@@ -105,6 +105,20 @@ async fn headers_control_faults_as_they_do_in_envoys_own_filter() -> Result<()> 
         &[("x-envoy-fault-abort-request", "199")],
         &[("x-envoy-fault-abort-request", "600")],
         &[("x-envoy-fault-abort-request", "nonsense")],
+        &[("x-envoy-fault-abort-request", "0418")],
+        &[("x-envoy-fault-abort-request", "+418")],
+        &[("x-envoy-fault-abort-request", "++418")],
+        &[("x-envoy-fault-abort-request", "-418")],
+        &[("x-envoy-fault-abort-request", "418"), ("x-envoy-fault-abort-request-percentage", "+0")],
+        &[("x-envoy-fault-abort-request", "418"), ("x-envoy-fault-abort-request-percentage", "-1")],
+        &[
+            ("x-envoy-fault-abort-request", "418"),
+            ("x-envoy-fault-abort-request-percentage", "4294967296"),
+        ],
+        &[("x-envoy-fault-abort-request", "418.0")],
+        &[("x-envoy-fault-abort-request", "418,418")],
+        &[("x-envoy-fault-abort-request", "4294967714")],
+        &[("x-envoy-fault-abort-request", "")],
         &[("x-envoy-fault-abort-request", "503"), ("x-envoy-fault-abort-request", "418")],
         &[("x-envoy-fault-abort-grpc-request", "14")],
         &[("x-envoy-fault-abort-grpc-request", "14"), ("content-type", "application/grpc")],
@@ -119,6 +133,10 @@ async fn headers_control_faults_as_they_do_in_envoys_own_filter() -> Result<()> 
         &[("x-envoy-fault-delay-request", "1"), ("x-envoy-fault-abort-request", "500")],
         &[("x-envoy-fault-delay-request", "-1")],
         &[("x-envoy-fault-delay-request", "0")],
+        &[("x-envoy-fault-delay-request", "+1")],
+        &[("x-envoy-fault-delay-request", "001")],
+        &[("x-envoy-fault-delay-request", "1ms")],
+        &[("x-envoy-fault-delay-request", "1"), ("x-envoy-fault-delay-request-percentage", "0")],
     ];
     for headers in cases {
         let mut seen = Vec::new();
@@ -129,6 +147,11 @@ async fn headers_control_faults_as_they_do_in_envoys_own_filter() -> Result<()> 
             seen.push((answer.status, answer.text(), headers));
         }
         assert_eq!(seen[0], seen[1], "{headers:?}");
+    }
+    let stats = proxy.0.envoy.stats().await?;
+    for stat in ["delays_injected", "aborts_injected", "faults_overflow"] {
+        let ours = stats.get(&format!("wasmcustom.tollgate.fault.{stat}"))?;
+        assert_eq!(ours, stats.get(&format!("http.native.fault.{stat}"))?, "{stat}");
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! The filter in the simulated proxy: each test runs natively, and on the module.
 
-#![allow(clippy::indexing_slicing, reason = "a test that goes wrong panics")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that goes wrong panics"
+)]
 
 use serde_json::{Value, json};
 use std::time::Duration;

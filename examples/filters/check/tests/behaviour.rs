@@ -1,6 +1,11 @@
 //! The filter in the simulated proxy: each test runs natively, and on the module.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that goes wrong panics")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong panics"
+)]
 
 use prost::Message;
 use serde_json::json;

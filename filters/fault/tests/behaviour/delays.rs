@@ -312,7 +312,7 @@ fn the_longest_delays_simply_do_not_end(proxy: &mut Proxy) {
     for configuration in [delayed("315576000000s"), by_header()] {
         proxy.configure(configuration);
         let exchange = delay_of(proxy, u64::MAX).send();
-        proxy.advance(seconds(3600));
+        proxy.advance(seconds(600));
         assert!(exchange.is_pending());
         assert_eq!(active(proxy), 1);
         exchange.leave();

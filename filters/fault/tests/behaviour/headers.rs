@@ -72,11 +72,12 @@ fn a_wrong_http_status_leaves_the_grpc_status(proxy: &mut Proxy) {
     assert_eq!(arrived(proxy), 0);
 }
 
-const NO_NUMBERS: [&[u8]; 13] = [
+const NO_NUMBERS: [&[u8]; 14] = [
     b"",
     b"x",
     b"-1",
-    b"+5",
+    b"+",
+    b"++5",
     b"5 5",
     b"5ms",
     b"0x10",
@@ -94,7 +95,7 @@ fn a_delay_that_is_no_number_is_ignored(proxy: &mut Proxy) {
     for value in NO_NUMBERS.into_iter().chain([&b"0"[..], b"000"]) {
         assert_eq!(with(proxy, [(DELAY, value)]).status(), 200, "{value:?}");
     }
-    assert_eq!((injected(proxy), arrived(proxy)), ([0; 3], 15));
+    assert_eq!((injected(proxy), arrived(proxy)), ([0; 3], 16));
 }
 
 #[tollgate_testkit::test(Fault)]
@@ -107,7 +108,7 @@ fn a_status_that_is_none_is_ignored(proxy: &mut Proxy) {
     for value in NO_NUMBERS.into_iter().chain([&b"17"[..], b"999", b"4294967310"]) {
         assert_eq!(with(proxy, [(ABORT_GRPC, value)]).status(), 200, "{value:?}");
     }
-    assert_eq!((injected(proxy), arrived(proxy)), ([0; 3], 19 + 16));
+    assert_eq!((injected(proxy), arrived(proxy)), ([0; 3], 20 + 17));
 }
 
 #[tollgate_testkit::test(Fault)]
@@ -119,15 +120,20 @@ fn a_wrong_delay_leaves_the_abort_and_the_other_way_round(proxy: &mut Proxy) {
     assert_eq!((exchange.status(), injected(proxy)), (200, [1, 1, 0]));
 }
 
+/// As in Envoy's own filter.
 #[tollgate_testkit::test(Fault)]
-fn leading_zeros_do_not_matter(proxy: &mut Proxy) {
+fn a_plus_and_leading_zeros_do_not_matter(proxy: &mut Proxy) {
     proxy.configure(by_header());
-    assert_eq!(with(proxy, [(ABORT, "000418")]).status(), 418);
-    let exchange = with(proxy, [(DELAY, "0010")]);
-    proxy.advance(milliseconds(9));
-    assert!(exchange.is_pending());
-    proxy.advance(milliseconds(2));
-    assert_eq!(exchange.status(), 200);
+    for (status, delay) in [("000418", "0010"), ("+418", "+10"), ("+0418", "+010")] {
+        assert_eq!(with(proxy, [(ABORT, status)]).status(), 418);
+        let exchange = with(proxy, [(DELAY, delay)]);
+        proxy.advance(milliseconds(9));
+        assert!(exchange.is_pending());
+        proxy.advance(milliseconds(2));
+        assert_eq!(exchange.status(), 200);
+        let spared = with(proxy, [(ABORT, status), (ABORT_PERCENTAGE, "+0")]);
+        assert_eq!(spared.status(), 200);
+    }
 }
 
 #[tollgate_testkit::test(Fault)]

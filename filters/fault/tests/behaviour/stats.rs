@@ -108,7 +108,7 @@ fn the_death_of_a_vm_that_held_places_is_logged(proxy: &mut Proxy) {
     );
 }
 
-/// A request that no fault is for costs one call of the host: the clock or the dice need none.
+/// Natively nothing is counted.
 #[tollgate_testkit::test(Fault)]
 fn a_request_without_a_fault_asks_the_host_for_nothing(proxy: &mut Proxy) {
     proxy.configure(json!({ "delay": { "fixed_delay": "1s", "percentage": { "numerator": 0 } } }));
