@@ -261,7 +261,7 @@ async fn the_same_grpc_answers_count_as_in_envoys_own_outlier_detection() -> Res
         for listener in ["ours", "native"] {
             let answer = client::post(envoy.address(listener)?, &format!("/{status}"))
                 .header("content-type", "application/grpc")
-                .header("x-status", &status.to_string())
+                .header("x-status", status.to_string())
                 .send()
                 .await?;
             assert_eq!(answer.header("grpc-status"), status.to_string(), "{listener}");

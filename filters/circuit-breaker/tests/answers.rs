@@ -1,5 +1,12 @@
 //! What a client gets instead of an answer of the upstream, and what passes untouched.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{OPEN, OVERFLOW, answer, detecting, limited_to, open, send, start};

@@ -1,5 +1,12 @@
 //! VMs that die, and what they had taken with them.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{

@@ -1,5 +1,12 @@
 //! Whatever becomes of a request, its place is given back, once.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{answer, in_flight, is_overflow, limited_to, seconds, send, start};

@@ -1,5 +1,12 @@
 //! What has a breaker of its own: clusters, or values of a header.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{answer, counter_of, detecting, gauge_of, is_overflow, is_refused_as_open, start};

@@ -1,5 +1,12 @@
 //! Closed, open, and back: for how long it is open, and what is told of it.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{

@@ -1,5 +1,12 @@
 //! Half-open: requests that find out whether the upstream is well again.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{
@@ -147,18 +154,6 @@ fn any_5xx_fails_a_probe(proxy: &mut Proxy) {
     proxy.advance(seconds(30));
     send(proxy, "/500", 1);
     assert!(is_open(proxy));
-}
-
-#[tollgate_testkit::test(CircuitBreaker)]
-fn a_grpc_error_fails_a_probe(proxy: &mut Proxy) {
-    proxy.upstream("upstream", |request| match request.path().as_str() {
-        "/500" => Answer::status(500),
-        _ => Answer::grpc_status(14, "not yet"),
-    });
-    proxy.configure(detecting());
-    wait_for_a_probe(proxy);
-    proxy.post("/").grpc("").send();
-    assert_eq!((gauge(proxy, "state"), counter(proxy, "probe_failures")), (2, 1));
 }
 
 #[tollgate_testkit::test(CircuitBreaker)]

@@ -1,5 +1,12 @@
 //! What an operator may write, and what is told of what may not be.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{aborts, breaker, canary, jwt_auth, prepare, suite};

@@ -1,6 +1,13 @@
 //! Members together: their order, what one finds out for those behind it, answers and pauses of one that
 //! concern the others.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong fails"
+)]
+
 mod common;
 
 use common::{

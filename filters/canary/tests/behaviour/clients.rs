@@ -69,16 +69,15 @@ fn an_address_that_a_client_only_claims_decides_nothing(proxy: &mut Proxy) {
 #[tollgate_testkit::test(Canary)]
 fn a_client_is_told_apart_by_its_address_without_the_port(proxy: &mut Proxy) {
     serve(proxy);
-    for (address, user) in [
-        ("192.0.2.1:1", "192.0.2.1"),
-        ("192.0.2.1:50000", "192.0.2.1"),
-        ("192.0.2.2:1", "192.0.2.2"),
-        ("192.0.2.3:1", "192.0.2.3"),
-        ("[::ffff:192.0.2.3]:1", "192.0.2.3"),
-        ("[2001:DB8:0::1]:1", "2001:db8::1"),
-        ("[2001:db8::2]:1", "2001:db8::2"),
-    ] {
-        proxy.attribute(&["source", "address"], address);
+    let ipv4 = (0..12).map(|host| format!("192.0.2.{host}"));
+    let ipv4 = ipv4.flat_map(|user| {
+        let spellings =
+            [format!("{user}:1"), format!("{user}:50000"), format!("[::ffff:{user}]:1")];
+        spellings.map(|address| (address, user.clone()))
+    });
+    let ipv6 = (1..5).map(|host| (format!("[2001:DB8:0::{host}]:1"), format!("2001:db8::{host}")));
+    for (address, user) in ipv4.chain(ipv6) {
+        proxy.attribute(&["source", "address"], address.as_str());
         for by in ["source_ip", "sourceIp"] {
             proxy.configure(rollout(split(json!([{ by: true }]), 1, 1)));
             let expected = match fractional(b"voting-app", user.as_bytes(), &[1, 1]) {

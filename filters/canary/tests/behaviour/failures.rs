@@ -122,6 +122,26 @@ fn a_vm_that_has_died_fails_requests_unless_it_is_said(proxy: &mut Proxy) {
     assert!(exchange.try_upstream_request().is_none());
 }
 
+/// What `FAIL_OPEN` costs: nobody takes a client's routing header away.
+#[tollgate_testkit::test(Canary)]
+fn a_vm_that_has_died_decides_nothing_where_requests_may_pass_without_it(proxy: &mut Proxy) {
+    proxy.failure_policy(FailurePolicy::Open);
+    start(proxy, json!([on_header()]));
+    proxy.crash_worker(1);
+    for (request, cluster) in [
+        (proxy.get("/").header("x-canary", "always"), "v1"),
+        (proxy.get("/").header(ROUTING, "v2"), "v2"),
+    ] {
+        let exchange = request.send();
+        assert_eq!(
+            (exchange.status(), exchange.upstream_request().cluster.as_str()),
+            (200, cluster)
+        );
+        assert_eq!(exchange.response().header(common::VARIANT).as_deref(), Some("forged"));
+    }
+    assert_eq!(decisions(proxy, "v2", "targeting_match"), 0);
+}
+
 #[tollgate_testkit::test(Canary)]
 fn a_vm_that_is_made_anew_decides_as_the_one_before(proxy: &mut Proxy) {
     proxy.failure_policy(FailurePolicy::Reload);
