@@ -230,3 +230,18 @@ fn requests_of_a_dead_vm_may_pass_uncounted(proxy: &mut Proxy) {
     assert_eq!(proxy.get("/").on_worker(1).send().status(), 200, "failure_policy: FAIL_OPEN");
     assert_eq!(in_flight(proxy), 1);
 }
+
+#[tollgate_testkit::test(CircuitBreaker)]
+fn clients_of_a_dead_vm_that_leave_give_back_nothing_of_the_new_one(proxy: &mut Proxy) {
+    proxy.failure_policy(FailurePolicy::Reload).route(Route::to("upstream").timeout(None));
+    start(proxy, limited_to(10));
+    let of_dead = send(proxy, "/held", 3);
+    proxy.crash_worker(1);
+    let of_new = send(proxy, "/held", 3);
+    of_dead.iter().for_each(Exchange::leave);
+    assert_eq!(in_flight(proxy), 6);
+    proxy.advance(REPAIR);
+    assert_eq!(in_flight(proxy), 3);
+    of_new.iter().for_each(Exchange::leave);
+    assert_eq!(in_flight(proxy), 0);
+}

@@ -107,6 +107,7 @@ fn claims_reach_members_behind_one_that_waits(proxy: &mut Proxy) {
     exchanges.iter().for_each(|it| assert_eq!(it.status(), 200));
     let [internal, other] = exchanges.map(|it| it.upstream_request().header("x-variant"));
     assert_eq!((internal.as_deref(), other.as_deref()), (Some("v2"), Some("v1")));
+    assert_eq!(served(proxy), (1, 1));
 }
 
 #[tollgate_testkit::test(Suite)]

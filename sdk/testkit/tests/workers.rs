@@ -1,10 +1,12 @@
 //! Filters whose workers meet: what is held, counted and shared by all of them.
 
+#![allow(missing_docs, reason = "a filter for tests alone")]
+
 use serde_json::json;
 use std::time::Duration;
 use tollgate::prelude::*;
 use tollgate::shared::{Reservation, SharedCell, SharedGauge, Update};
-use tollgate_testkit::{Answer, Filter, Proxy};
+use tollgate_testkit::{Answer, Exchange, FailurePolicy, Filter, Proxy};
 
 /// Counts requests, in shared data; holds a place for each, in a gauge.
 pub struct Counter {
@@ -15,7 +17,7 @@ pub struct Counter {
 #[derive(Deserialize)]
 pub struct Config {}
 
-#[tollgate::filter(feature = "module")]
+#[tollgate::filter]
 impl HttpFilter for Counter {
     const NAME: &'static str = "counter";
     type Config = Config;
@@ -107,4 +109,19 @@ fn places_that_a_dead_worker_held_are_given_back_by_another() {
     proxy.crash_worker(1);
     proxy.advance(Duration::from_secs(7));
     assert_eq!(proxy.gauge("tollgate.counter.held"), 1);
+}
+
+#[test]
+fn what_becomes_of_streams_of_a_dead_vm_is_nothing_to_the_one_in_its_place() {
+    let mut proxy = counting();
+    proxy.failure_policy(FailurePolicy::Reload).workers(1);
+    proxy.upstream("upstream", |_| Answer::never());
+    proxy.configure(json!({}));
+    let of_dead: Vec<_> = (0..3).map(|_| proxy.get("/").send()).collect();
+    proxy.crash_worker(1);
+    let _of_new: Vec<_> = (0..2).map(|_| proxy.get("/").send()).collect();
+    of_dead.iter().for_each(Exchange::leave);
+    assert_eq!(proxy.gauge("tollgate.counter.held"), 5);
+    proxy.advance(Duration::from_secs(7));
+    assert_eq!(proxy.gauge("tollgate.counter.held"), 2);
 }

@@ -135,13 +135,14 @@ fn a_place_is_given_back_once_also_when_a_client_leaves_after_the_end(proxy: &mu
 #[tollgate_testkit::test(Fault)]
 fn a_vm_that_failed_has_its_places_given_back_by_its_successor(proxy: &mut Proxy) {
     proxy.failure_policy(FailurePolicy::Reload).configure(at_most(2, by_header()));
-    let _lost = [hold(proxy), hold(proxy)];
+    let lost = [hold(proxy), hold(proxy)];
     proxy.crash_worker(1);
     assert_eq!(hold(proxy).status(), 200, "the places are still taken");
     assert_eq!(active(proxy), 2);
     proxy.advance(MISSED);
     assert_eq!(active(proxy), 0);
     assert!(hold(proxy).is_pending());
+    lost.iter().for_each(Exchange::leave);
     assert_eq!((active(proxy), injected(proxy)), (1, [3, 0, 1]));
 }
 
