@@ -1,6 +1,6 @@
 //! Decisions of canary by the claims of the token that jwt-auth has verified in front of it.
 
-#![allow(clippy::indexing_slicing, reason = "a configuration without the field gets it")]
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that goes wrong panics")]
 
 mod common;
 
