@@ -1,51 +1,29 @@
 //! Decisions of canary by the claims of the token that jwt-auth has verified in front of it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that goes wrong panics")]
+
+mod common;
+
+use common::{canary, jwt_auth, token};
 use serde_json::{Value, json};
 use tollgate::bucketing::fractional;
 use tollgate_suite::Suite;
 use tollgate_testkit::{Proxy, Request};
 
-/// The end of the one message that jwt-auth's self-test wants refused; all else counts as signed.
-const NOT_SIGNED: &[u8] = b"self-tesT";
-
-/// The base point of P-256: a key like any other.
-const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256",
-    "x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
-    "y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}]}"#;
-
 /// Has canary decide by these rules behind a jwt-auth that wants a token, but for `/open`.
 #[track_caller]
 fn start(proxy: &mut Proxy, rules: &Value) {
-    proxy.host(|host| host.set_verify_signature(|check| !check.text.ends_with(NOT_SIGNED)));
-    let jwt_auth = json!({
-        "providers": { "accounts": { "local_jwks": { "inline_string": KEYS }, "forward": true } },
-        "rules": [
-            { "match": { "prefix": "/open" } },
-            { "match": { "prefix": "/" }, "requires": { "provider_name": "accounts" } },
-        ],
-    });
-    let canary = json!({
-        "flag": "voting-app",
-        "routing_header": "x-variant",
-        "variants": ["v1", "v2"],
-        "default_variant": "v1",
-        "rules": rules,
-        "response": { "reason_header": "x-reason" },
-    });
-    proxy.configure(json!({ "filters": [{ "jwt_auth": jwt_auth }, { "canary": canary }] }));
+    let (mut jwt_auth, mut canary) = (jwt_auth(), canary());
+    if let Value::Array(all) = &mut jwt_auth["jwt_auth"]["rules"] {
+        all.insert(0, json!({ "match": { "prefix": "/open" } }));
+    }
+    canary["canary"]["rules"] = rules.clone();
+    canary["canary"]["response"] = json!({ "reason_header": "x-reason" });
+    common::start(proxy, [jwt_auth, canary]);
 }
 
-/// A token of these claims, as a header has it.
-fn token(claims: &Value) -> String {
-    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let signature = URL_SAFE_NO_PAD.encode([1; 64]);
-    format!("Bearer {}.{}.{signature}", part(&json!({ "alg": "ES256" })), part(claims))
-}
-
-fn with_claims(proxy: &Proxy, claims: &Value) -> Request {
-    proxy.get("/").header("authorization", token(claims))
+fn with_claims(proxy: &Proxy, path: &str, claims: &Value) -> Request {
+    proxy.get(path).header("authorization", format!("Bearer {}", token(claims)))
 }
 
 /// The variant that a request got, and why.
@@ -74,8 +52,8 @@ fn check(proxy: &mut Proxy, cases: &[Case]) {
     start(proxy, &cases.iter().enumerate().map(rule).collect());
     for (index, (test, passing, failing)) in cases.iter().enumerate() {
         let of = |value: &Value| {
-            let token = token(&json!({ "realm": { "it": value } }));
-            decision(proxy.get(&format!("/{index}")).header("authorization", token))
+            let claims = json!({ "realm": { "it": value } });
+            decision(with_claims(proxy, &format!("/{index}"), &claims))
         };
         for value in passing {
             assert_eq!(of(value), "v2 TARGETING_MATCH", "{test} and {value}");
@@ -153,7 +131,7 @@ fn a_path_leads_through_objects_and_may_have_names_with_dots(proxy: &mut Proxy) 
     let path = json!(["https://example.com/roles", "admin"]);
     let claims = json!([{ "claim": path, "exact": "yes" }]);
     start(proxy, &json!([{ "name": "rule", "match": { "claims": claims }, "variant": "v2" }]));
-    let of = |claims: Value| decision(with_claims(proxy, &claims));
+    let of = |claims: Value| decision(with_claims(proxy, "/", &claims));
     assert_eq!(
         of(json!({ "https://example.com/roles": { "admin": "yes" } })),
         "v2 TARGETING_MATCH"
@@ -173,7 +151,7 @@ fn a_path_leads_through_objects_and_may_have_names_with_dots(proxy: &mut Proxy) 
 fn a_request_whose_token_was_not_verified_has_no_claims(proxy: &mut Proxy) {
     let absent = json!({ "claims": [{ "claim": "sub", "present": false }] });
     start(proxy, &json!([{ "name": "anonymous", "match": absent, "variant": "v2" }]));
-    let with_token = |path| proxy.get(path).header("authorization", token(&json!({ "sub": "a" })));
+    let with_token = |path| with_claims(proxy, path, &json!({ "sub": "a" }));
     assert_eq!(decision(proxy.get("/open")), "v2 TARGETING_MATCH");
     assert_eq!(decision(with_token("/open")), "v2 TARGETING_MATCH");
     assert_eq!(decision(with_token("/")), "v1 DEFAULT");
@@ -185,14 +163,14 @@ fn users_are_told_apart_by_a_claim(proxy: &mut Proxy) {
         let split = json!({ "by": [{ "claim": by }], "weights": { "v1": 50, "v2": 50 } });
         json!([{ "name": "half", "split": split }])
     };
-    let expected = |user: &str| match fractional(b"voting-app", user.as_bytes(), &[50, 50]) {
+    let expected = |user: &str| match fractional(b"shop", user.as_bytes(), &[50, 50]) {
         Some(0) => "v1 SPLIT",
         _ => "v2 SPLIT",
     };
     start(proxy, &split(json!("sub")));
     for user in (0..20).map(|user| format!("user-{user}")) {
         assert_eq!(
-            decision(with_claims(proxy, &json!({ "sub": user }))),
+            decision(with_claims(proxy, "/", &json!({ "sub": user }))),
             expected(&user),
             "{user}"
         );
@@ -201,7 +179,7 @@ fn users_are_told_apart_by_a_claim(proxy: &mut Proxy) {
     for (id, user) in
         [(json!(5), "5"), (json!(5.0), "5"), (json!(true), "true"), (json!("zoë"), "zoë")]
     {
-        let request = with_claims(proxy, &json!({ "tenant": { "id": id } }));
+        let request = with_claims(proxy, "/", &json!({ "tenant": { "id": id } }));
         assert_eq!(decision(request), expected(user), "{id}");
     }
 }
@@ -212,7 +190,7 @@ fn a_claim_that_names_nobody_leaves_users_to_the_next_key(proxy: &mut Proxy) {
     let split = json!({ "by": by, "weights": { "v2": 1 } });
     start(proxy, &json!([{ "name": "all", "split": split }]));
     for id in [json!(""), json!([]), json!(["a"]), json!({ "a": 1 }), Value::Null] {
-        let request = || with_claims(proxy, &json!({ "id": id }));
+        let request = || with_claims(proxy, "/", &json!({ "id": id }));
         assert_eq!(decision(request()), "v1 DEFAULT", "{id}");
         assert_eq!(decision(request().header("x-user-id", "a")), "v2 SPLIT", "{id}");
     }
