@@ -144,10 +144,8 @@ fn what_follows_a_key_does_not_matter() {
 #[test]
 fn no_key_and_a_key_in_two_forms_are_bad_arguments() {
     let right = check(&RSA.0, "sha256", &RSA.1);
-    let both = SignatureCheck {
-        public_key_pem: in_pem(&RSA.0, &right).public_key_pem,
-        ..right.clone()
-    };
+    let both =
+        SignatureCheck { public_key_pem: in_pem(&RSA.0, &right).public_key_pem, ..right.clone() };
     let none = SignatureCheck { public_key: Vec::new(), ..right };
     for check in [both, none] {
         assert_eq!(answer(&check), Err(Status::BAD_ARGUMENT), "{check:?}");
