@@ -8,6 +8,8 @@ mod foreign;
 mod metrics;
 mod process;
 mod shared;
+#[cfg(feature = "signatures")]
+mod signatures;
 mod stream_info;
 #[cfg(test)]
 mod tests;
