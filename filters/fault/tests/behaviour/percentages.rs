@@ -7,7 +7,7 @@ use tollgate_fault::Fault;
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 
 /// So many requests, from each seed.
-const REQUESTS: u64 = 1000;
+const REQUESTS: u64 = 250;
 
 /// Aborts this share of requests.
 fn aborting(percentage: Value) -> Value {
