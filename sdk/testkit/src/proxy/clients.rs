@@ -23,7 +23,8 @@ impl Simulation {
         let id = self.new_stream(vm, sending);
         self.choose_route(id);
         self.allocate_context(id);
-        if is_authority(sending.host.as_bytes()) {
+        let headers = self.headers_now(id, StreamKind::Request).unwrap_or_default();
+        if headers.get(":authority").is_none_or(is_authority) {
             self.send(id, sending);
         } else {
             self.refuse_directly(id, "http.invalid_authority");
