@@ -14,6 +14,7 @@ mod input;
 mod proxy;
 mod sdk;
 
+pub use filters::bodies::bodies;
 pub use filters::canary::canary;
 pub use filters::circuit_state::circuit_state;
 pub use filters::configs::{
@@ -52,7 +53,7 @@ macro_rules! targets {
 }
 
 targets! {
-    bucketing byte_size canary canary_config cidr circuit_breaker_config circuit_state cookies count_window
+    bodies bucketing byte_size canary canary_config cidr circuit_breaker_config circuit_state cookies count_window
     duration fault fault_config filter_canary filter_circuit_breaker filter_fault filter_jwt_auth filter_suite headers json jwt_auth_config jwt_claims jwt_decision jwt_der jwt_keys
     jwt_token matching matching_config names percent properties protobuf regex semver shared_cell
     status_range suite_config time_window token_bucket uri

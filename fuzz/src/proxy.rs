@@ -29,6 +29,10 @@ pub(crate) struct Exchange {
     pub(crate) headers: BTreeMap<u32, Vec<(String, Vec<u8>)>>,
     pub(crate) code_details: String,
     pub(crate) continued: bool,
+    /// The directions that the filter wants to go on, since somebody has looked.
+    asked_to_continue: Vec<StreamKind>,
+    /// By direction, what the proxy holds of the body.
+    bodies: BTreeMap<u32, Vec<u8>>,
     /// The status that the client gets from the filter.
     pub(crate) reply: Option<u16>,
     pub(crate) replies: u32,
@@ -97,6 +101,29 @@ impl Proxy {
     /// The stream whose callback begins.
     pub(crate) fn enter(&self, context: u32) {
         self.effective.set(context);
+    }
+
+    /// More of a body has come; how much there is.
+    pub(crate) fn add_to_buffer(&self, kind: StreamKind, piece: &[u8]) -> usize {
+        self.with_body(kind as u32, |body| {
+            body.extend_from_slice(piece);
+            body.len()
+        })
+        .unwrap_or_default()
+    }
+
+    /// What the proxy holds goes on.
+    pub(crate) fn take_buffer(&self, kind: StreamKind) -> Vec<u8> {
+        self.with_body(kind as u32, std::mem::take).unwrap_or_default()
+    }
+
+    /// Whether the filter has asked for a direction to go on.
+    pub(crate) fn take_continued(&self, stream: u32, kind: StreamKind) -> bool {
+        let mut streams = self.streams.borrow_mut();
+        let Some(exchange) = streams.get_mut(&stream) else { return false };
+        let before = exchange.asked_to_continue.len();
+        exchange.asked_to_continue.retain(|it| *it != kind);
+        exchange.asked_to_continue.len() < before
     }
 
     pub(crate) fn respond(&self, stream: u32, status: u16, code_details: &str) {
@@ -175,6 +202,13 @@ impl Proxy {
         bytes
     }
 
+    /// Runs on a body of the effective stream.
+    fn with_body<T>(&self, kind: u32, run: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+        let mut streams = self.streams.borrow_mut();
+        let exchange = streams.get_mut(&self.effective.get());
+        exchange.map(|exchange| run(exchange.bodies.entry(kind).or_default()))
+    }
+
     fn with_headers<T>(
         &self,
         kind: MapKind,
@@ -232,11 +266,44 @@ impl Host for Proxy {
         Ok(())
     }
 
-    fn buffer(&self, kind: BufferKind, _start: usize, _size: usize) -> Result<Vec<u8>> {
+    fn buffer(&self, kind: BufferKind, start: usize, size: usize) -> Result<Vec<u8>> {
         self.fails("proxy_get_buffer_bytes")?;
-        match kind {
-            BufferKind::PluginConfiguration => Ok(self.bytes(self.configuration.borrow().clone())),
-            _ => Err(HostError::new("proxy_get_buffer_bytes", Status::NotFound)),
+        let missing = HostError::new("proxy_get_buffer_bytes", Status::NotFound);
+        let bytes = match kind {
+            BufferKind::PluginConfiguration => self.configuration.borrow().clone(),
+            BufferKind::RequestBody | BufferKind::ResponseBody => {
+                let part = |body: &mut Vec<u8>| {
+                    let end = start.saturating_add(size).min(body.len());
+                    body.get(start..end).map(<[u8]>::to_vec)
+                };
+                self.with_body(kind as u32, part).flatten().ok_or(missing)?
+            }
+            _ => return Err(missing),
+        };
+        Ok(self.bytes(bytes))
+    }
+
+    /// As `Buffer::copyFrom` in Envoy's `source/extensions/common/wasm/context.cc`.
+    fn set_buffer(&self, kind: BufferKind, start: usize, size: usize, data: &[u8]) -> Result<()> {
+        self.fails("proxy_set_buffer_bytes")?;
+        let change = |body: &mut Vec<u8>| match (start, size) {
+            (0, 0) => {
+                body.splice(0..0, data.iter().copied());
+                true
+            }
+            (0, size) if size >= body.len() => {
+                *body = data.to_vec();
+                true
+            }
+            (start, _) if start > 0 && start >= body.len() => {
+                body.extend_from_slice(data);
+                true
+            }
+            _ => false,
+        };
+        match self.with_body(kind as u32, change) {
+            Some(true) => Ok(()),
+            _ => Err(HostError::new("proxy_set_buffer_bytes", Status::BadArgument)),
         }
     }
 
@@ -307,6 +374,7 @@ impl Host for Proxy {
         self.fails("proxy_continue_stream")?;
         if let Some(exchange) = self.streams.borrow_mut().get_mut(&self.effective.get()) {
             exchange.continued |= kind == StreamKind::Request;
+            exchange.asked_to_continue.push(kind);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Targets of the filters.
 
+pub(crate) mod bodies;
 pub(crate) mod canary;
 pub(crate) mod circuit_state;
 pub(crate) mod configs;

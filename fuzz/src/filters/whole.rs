@@ -213,7 +213,9 @@ impl Driver {
                 Event::Request { .. } => self.request(event),
                 Event::Response { stream, status } => self.response(stream, status),
                 Event::Delete { stream } => {
-                    self.pick(stream).map(|(number, _)| self.delete(number));
+                    if let Some((number, _)) = self.pick(stream) {
+                        self.delete(number);
+                    }
                 }
                 Event::Wait { milliseconds } => self.wait(u64::from(milliseconds) * 1_000_000),
                 Event::OutOfOrder { .. } if is_orderly => {}
