@@ -12,9 +12,10 @@ use super::target::Target;
 use crate::cargo::shown;
 use crate::ui;
 
-/// A corpus in the repository stays below both (`fuzz/tests/corpus.rs`).
-const MOST_FILES: usize = 63;
-const MOST_BYTES: u64 = 100 * 1024 - 1;
+/// How far a corpus in the repository is filled up: to half of what `fuzz/tests/corpus.rs` allows, so that
+/// there is room for findings.
+const MOST_FILES: usize = 32;
+const MOST_BYTES: u64 = 50 * 1024;
 
 /// Adds to the corpus in the repository what gets further than anything in it: the smallest inputs that
 /// together reach all that is reached, beginning with the smallest, as long as there is room.
