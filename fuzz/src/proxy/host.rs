@@ -132,10 +132,11 @@ impl Host for Proxy {
         Ok(Some(self.bytes(value)))
     }
 
+    /// What was written is there or cannot be read: counts over several VMs rely on it. The target
+    /// `shared_cell` has bytes that nobody has written.
     fn shared_data(&self, key: &str) -> Result<Option<Versioned>> {
         self.fails("proxy_get_shared_data")?;
-        let found = self.shared.borrow().get(key).cloned();
-        Ok(found.map(|(bytes, cas)| (self.bytes(bytes), cas)))
+        Ok(self.shared.borrow().get(key).cloned())
     }
 
     fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<()> {
