@@ -14,6 +14,7 @@ mod input;
 mod proxy;
 mod sdk;
 
+pub use filters::bodies::bodies;
 pub use filters::canary::canary;
 pub use filters::circuit_state::circuit_state;
 pub use filters::configs::{
@@ -38,7 +39,7 @@ pub use sdk::protobuf::protobuf;
 pub use sdk::shared_cell::shared_cell;
 pub use sdk::token_bucket::token_bucket;
 pub use sdk::uri::uri;
-pub use sdk::values::{byte_size, cidr, duration, names, percent, status_range};
+pub use sdk::values::{byte_size, cidr, duration, grpc_status, names, percent, status_range};
 pub use sdk::windows::{count_window, time_window};
 
 /// A target.
@@ -52,8 +53,10 @@ macro_rules! targets {
 }
 
 targets! {
-    bucketing byte_size canary canary_config cidr circuit_breaker_config circuit_state cookies count_window
-    duration fault fault_config filter_canary filter_circuit_breaker filter_fault filter_jwt_auth filter_suite headers json jwt_auth_config jwt_claims jwt_decision jwt_der jwt_keys
-    jwt_token matching matching_config names percent properties protobuf regex semver shared_cell
-    status_range suite_config time_window token_bucket uri
+    bodies bucketing byte_size canary canary_config cidr circuit_breaker_config circuit_state
+    cookies count_window duration fault fault_config filter_canary filter_circuit_breaker
+    filter_fault filter_jwt_auth filter_suite grpc_status headers json jwt_auth_config
+    jwt_claims jwt_decision jwt_der jwt_keys jwt_token matching matching_config names percent
+    properties protobuf regex semver shared_cell status_range suite_config time_window
+    token_bucket uri
 }

@@ -321,7 +321,7 @@ fn is_about_text(test: &Test) -> bool {
 /// Whether texts fulfil a condition.
 fn texts(condition: &ValueMatch, values: &[Vec<u8>]) -> bool {
     match condition.test {
-        Test::Present(expected) => !values.is_empty() == expected,
+        Test::Present(expected) => values.is_empty() != expected,
         _ => {
             !values.is_empty() && values.iter().any(|it| passes(condition, it)) != condition.invert
         }

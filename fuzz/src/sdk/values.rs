@@ -9,6 +9,7 @@ use tollgate::cidr::Cidr;
 use tollgate::config::{self, Denominator, Duration, Percent, PositiveDuration};
 use tollgate::config::{CookieName, HeaderName, HeaderValue};
 use tollgate::cookies;
+use tollgate::grpc::Status;
 use tollgate::headers::HeaderMap;
 use tollgate::status::StatusRange;
 
@@ -213,6 +214,22 @@ pub fn status_range(data: &[u8]) {
     let inside: Vec<_> = (0..=u16::MAX).filter(|status| range.contains(*status)).collect();
     let (Some(first), Some(last)) = (inside.first(), inside.last()) else { panic!("empty") };
     assert!(100 <= *first && *last <= 599 && inside.len() == usize::from(last - first) + 1);
+}
+
+/// A gRPC status in a header, and in a configuration.
+pub fn grpc_status(data: &[u8]) {
+    let text = std::str::from_utf8(data).ok();
+    let digits = text.filter(|text| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.trim_start_matches('0').parse().ok());
+    let number = number.or(digits.filter(|digits| digits.bytes().all(|it| it == b'0')).map(|_| 0));
+    let status = Status::from_header(data);
+    assert_eq!(status.map(Status::code), number.filter(|number| *number <= 16));
+    if let Some(status) = text.and_then(in_configuration::<Status>) {
+        assert_eq!(Some(status.name()), text);
+        assert_eq!(Status::from_code(status.code().into()), Some(status));
+        assert_eq!(Status::from_header(status.code().to_string().as_bytes()), Some(status));
+        assert_eq!(status.http() < 400, status == Status::Ok);
+    }
 }
 
 /// Names and values of headers and cookies: one that is accepted arrives in a request as it is.

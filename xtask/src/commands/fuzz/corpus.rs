@@ -12,12 +12,14 @@ use super::target::Target;
 use crate::cargo::shown;
 use crate::ui;
 
-/// A corpus in the repository stays below both (`fuzz/tests/corpus.rs`).
-const MOST_FILES: usize = 63;
-const MOST_BYTES: u64 = 100 * 1024 - 1;
+/// How far a corpus in the repository is filled up. `fuzz/tests/corpus.rs` allows more, so that there is
+/// room for findings.
+const MOST_FILES: usize = 16;
+const MOST_BYTES: u64 = 16 * 1024;
 
-/// Adds to the corpus in the repository what gets further than anything in it: the smallest inputs that
-/// together reach all that is reached, beginning with the smallest, as long as there is room.
+/// Adds to the corpus in the repository what gets further than anything in it, as long as there is room.
+/// Of the least inputs that together reach all that is reached, the largest come first, which reach the
+/// most.
 pub(super) fn merge(programs: &Programs, target: &Target) -> Result<()> {
     let merged = tempfile::tempdir().context("no folder for temporary files")?;
     let kept = files(&target.corpus())?;
@@ -33,12 +35,12 @@ pub(super) fn merge(programs: &Programs, target: &Target) -> Result<()> {
 
     let mut new = files(merged.path())?;
     new.retain(|path| !target.corpus().join(path.file_name().unwrap_or_default()).exists());
-    new.sort_by_key(|path| size(path));
+    new.sort_by_key(|path| std::cmp::Reverse(size(path)));
     let (mut count, mut bytes) = (kept.len(), kept.iter().map(|path| size(path)).sum::<u64>());
     let mut added = 0;
     for path in &new {
         if count >= MOST_FILES || bytes + size(path) > MOST_BYTES {
-            break;
+            continue;
         }
         fs::copy(path, target.corpus().join(path.file_name().unwrap_or_default()))?;
         (count, bytes, added) = (count + 1, bytes + size(path), added + 1);

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Only these targets; all when left out
     targets: Vec<String>,
     /// How long each target is run
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Adds inputs that get further to the corpus in the repository, as far as there is room
     #[arg(long)]
@@ -55,9 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             None => {}
         }
     }
-    for (target, finding) in &found {
-        show(&programs, target, finding);
-    }
+    found.iter().for_each(|(target, finding)| show(&programs, target, finding));
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
