@@ -1,4 +1,5 @@
-//! The circuit breaker in stock Envoy: limits and state over one worker and two.
+//! The circuit breaker in stock Envoy: limits and state over one worker and two, real upstreams, and native
+//! filters beside it. What it decides is tested in the simulated proxy (`filters/circuit-breaker/tests`).
 
 use std::time::Duration;
 
@@ -33,8 +34,6 @@ impl Proxy {
         let upstream = Upstream::start().await?;
         upstream.respond(|request| match request.path.as_str() {
             "/error" => Answer::status(500),
-            "/unavailable" => Answer::status(503),
-            "/not-found" => Answer::status(404),
             "/reset" => Answer::reset(),
             "/slow" => Answer::status(200).after(Duration::from_millis(3)),
             _ => Answer::status(200),
@@ -94,36 +93,6 @@ fn detecting() -> Value {
 }
 
 const OPEN_TIME: Duration = Duration::from_millis(320);
-
-#[tokio::test]
-async fn a_request_over_the_limit_is_refused_as_envoy_does_it_and_counted() -> Result<()> {
-    let pool = json!({ "tcp": { "maxConnections": 1 }, "http": { "http1MaxPendingRequests": 1 } });
-    let proxy = Proxy::start(json!({ "connectionPool": pool }), 2).await?;
-    let held = proxy.hold(2).await?;
-    assert_eq!(proxy.stat("in_flight").await?, 2);
-
-    let refused = proxy.get("/").await?;
-    assert_eq!((refused.status, refused.text().as_str()), (503, OVERFLOW_BODY));
-    assert_eq!(refused.header("x-envoy-overloaded"), "true");
-    assert_eq!(refused.header("retry-after"), "");
-    assert_eq!(proxy.stat("upstream_rq_pending_overflow").await?, 1);
-    assert_eq!(proxy.upstream.count(), 2);
-    let logged = async || {
-        proxy
-            .envoy
-            .access_log()
-            .is_ok_and(|log| log.iter().any(|entry| entry["details"] == "circuit_breaker_overflow"))
-    };
-    wait::until("the access log shows why", LIMIT, logged).await?;
-
-    proxy.upstream.release();
-    for mut connection in held {
-        assert_eq!(connection.read_response().await?.status, 200);
-    }
-    proxy.nothing_in_flight().await?;
-    assert_eq!(proxy.status("/").await?, 200);
-    Ok(())
-}
 
 /// 200 requests from 50 connections, and how many were let in and refused.
 async fn run_of_requests(proxy: &Proxy) -> Result<(u64, u64)> {
@@ -205,62 +174,6 @@ async fn clients_that_hang_up_give_their_places_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn errors_open_the_breaker_and_a_good_probe_closes_it() -> Result<()> {
-    for workers in [1, 2] {
-        let proxy = Proxy::start(detecting(), workers).await?;
-        for _ in 0..3 {
-            assert_eq!(proxy.status("/error").await?, 500);
-        }
-        let seen = proxy.upstream.count();
-        for _ in 0..10 {
-            let refused = proxy.get("/").await?;
-            assert_eq!((refused.status, refused.text().as_str()), (503, "circuit breaker open"));
-            assert_eq!(refused.header("x-envoy-overloaded"), "true");
-            assert_eq!(refused.header("retry-after"), "1");
-        }
-        assert_eq!(proxy.upstream.count(), seen, "an open breaker leaves the upstream alone");
-        assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (2, 1));
-        assert_eq!(proxy.stat("ejections_active").await?, 1);
-        assert_eq!(proxy.stat("ejections_enforced_consecutive_5xx").await?, 1);
-        assert_eq!(proxy.stat("rejected").await?, 10);
-
-        tokio::time::sleep(OPEN_TIME).await;
-        for _ in 0..5 {
-            assert_eq!(proxy.status("/").await?, 200);
-        }
-        assert_eq!((proxy.stat("state").await?, proxy.stat("probes").await?), (0, 1));
-        let logs = proxy.envoy.logs()?;
-        for line in [
-            "backend: closed to open, after 3 consecutive 5xx; next probe in",
-            "backend: open to half-open, letting a probe in",
-            "backend: half-open to closed, a probe succeeded",
-        ] {
-            assert_eq!(logs.matches(line).count(), 1, "{line}");
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_failed_probe_opens_the_breaker_again_for_longer() -> Result<()> {
-    let proxy = Proxy::start(detecting(), 2).await?;
-    for _ in 0..3 {
-        proxy.get("/unavailable").await?;
-    }
-    tokio::time::sleep(OPEN_TIME).await;
-    assert_eq!(proxy.get("/error").await?.status, 500);
-    assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
-    assert_eq!((proxy.stat("opened").await?, proxy.stat("probe_failures").await?), (2, 1));
-
-    // Twice as long: after the time of the first opening it is still open.
-    tokio::time::sleep(OPEN_TIME).await;
-    assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
-    tokio::time::sleep(OPEN_TIME).await;
-    assert_eq!(proxy.status("/").await?, 200);
-    Ok(())
-}
-
-#[tokio::test]
 async fn while_a_probe_is_out_everybody_else_is_refused() -> Result<()> {
     let proxy = Proxy::start(detecting(), 2).await?;
     for _ in 0..3 {
@@ -279,33 +192,6 @@ async fn while_a_probe_is_out_everybody_else_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_probe_whose_client_hangs_up_lets_another_one_in() -> Result<()> {
-    let proxy = Proxy::start(detecting(), 2).await?;
-    for _ in 0..3 {
-        proxy.get("/error").await?;
-    }
-    tokio::time::sleep(OPEN_TIME).await;
-    drop(proxy.hold(1).await?);
-    proxy.nothing_in_flight().await?;
-    proxy.upstream.release();
-    assert_eq!(proxy.status("/").await?, 200);
-    assert_eq!((proxy.stat("state").await?, proxy.stat("probes").await?), (0, 2));
-    Ok(())
-}
-
-#[tokio::test]
-async fn only_errors_in_a_row_count() -> Result<()> {
-    let proxy = Proxy::start(detecting(), 2).await?;
-    for _ in 0..5 {
-        for path in ["/error", "/error", "/not-found"] {
-            proxy.get(path).await?;
-        }
-    }
-    assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (0, 0));
-    Ok(())
-}
-
-#[tokio::test]
 async fn an_upstream_that_cannot_be_reached_opens_the_breaker() -> Result<()> {
     let proxy = Proxy::start(
         json!({ "outlierDetection": { "consecutive5xxErrors": 0, "consecutiveGatewayErrors": 2 } }),
@@ -317,6 +203,79 @@ async fn an_upstream_that_cannot_be_reached_opens_the_breaker() -> Result<()> {
     }
     assert_eq!(proxy.get("/").await?.text(), "circuit breaker open");
     assert_eq!(proxy.stat("ejections_enforced_consecutive_gateway_failure").await?, 1);
+    Ok(())
+}
+
+/// To gRPC callers Envoy says so with the status 200.
+#[tokio::test]
+async fn an_upstream_that_cannot_be_reached_opens_the_breaker_for_grpc_callers_too() -> Result<()> {
+    let proxy = Proxy::start(
+        json!({ "outlierDetection": { "consecutive5xxErrors": 0, "consecutiveGatewayErrors": 2 } }),
+        1,
+    )
+    .await?;
+    let call = async || {
+        let address = proxy.envoy.address("ingress")?;
+        client::post(address, "/reset").header("content-type", "application/grpc").send().await
+    };
+    for _ in 0..2 {
+        let failed = call().await?;
+        assert_eq!((failed.status, failed.header("grpc-status")), (200, "14"));
+    }
+    let refused = call().await?;
+    assert_eq!((refused.status, refused.header("grpc-status")), (200, "14"));
+    assert_eq!(refused.header("grpc-message"), "circuit breaker open");
+    assert_eq!(proxy.stat("ejections_enforced_consecutive_gateway_failure").await?, 1);
+    Ok(())
+}
+
+/// Which gRPC answers without a message open the breaker, and which make Envoy's own outlier detection eject.
+#[tokio::test]
+async fn the_same_grpc_answers_count_as_in_envoys_own_outlier_detection() -> Result<()> {
+    const STATUSES: std::ops::RangeInclusive<u32> = 0..=17;
+    let upstream = Upstream::start().await?;
+    upstream.respond(|request| {
+        let status = request.path.trim_start_matches('/').parse();
+        Answer::grpc_status(status.unwrap_or_default(), "why")
+    });
+    let breaker = json!({
+        "key": { "header": "x-status" },
+        "outlierDetection": { "consecutive5xxErrors": 1 },
+    });
+    let ours = Listener::new("ours")
+        .filter(WasmFilter::new("circuit-breaker", breaker)?)
+        .route(Route::prefix("/").to("plain"));
+    let cluster = |name: &str| Cluster::new(name, upstream.address());
+    let (mut native, mut bootstrap) =
+        (Listener::new("native"), Bootstrap::new().cluster(cluster("plain")));
+    for status in STATUSES {
+        let (name, status) = (format!("native_{status}"), status.to_string());
+        native = native.route(Route::prefix("/").header("x-status", &status).to(&name));
+        let detection = json!({ "consecutive_5xx": 1, "max_ejection_percent": 100 });
+        bootstrap =
+            bootstrap.cluster(cluster(&name).with(json!({ "outlier_detection": detection })));
+    }
+    let config = bootstrap.listener(native).listener(ours).build();
+    let envoy = Process::start(&config, 1).await?;
+    for status in STATUSES {
+        for listener in ["ours", "native"] {
+            let answer = client::post(envoy.address(listener)?, &format!("/{status}"))
+                .header("content-type", "application/grpc")
+                .header("x-status", status.to_string())
+                .send()
+                .await?;
+            assert_eq!(answer.header("grpc-status"), status.to_string(), "{listener}");
+        }
+    }
+    let stats = envoy.stats().await?;
+    let mut errors = Vec::new();
+    for status in STATUSES {
+        let native = format!("cluster.native_{status}.outlier_detection.ejections_active");
+        let ours = format!("wasmcustom.tollgate.circuit_breaker.{status}.ejections_active");
+        assert_eq!(stats.get(&ours)?, stats.get(&native)?, "{status}");
+        errors.extend((stats.get(&ours)? == 1).then_some(status));
+    }
+    assert_eq!(errors, [2, 4, 12, 13, 14, 15, 17]);
     Ok(())
 }
 
@@ -339,21 +298,6 @@ async fn answers_that_did_not_come_from_the_upstream_do_not_count() -> Result<()
     }
     assert_eq!(proxy.status("/").await?, 200);
     assert_eq!((proxy.stat("state").await?, proxy.stat("opened").await?), (0, 0));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_grpc_caller_is_told_unavailable() -> Result<()> {
-    let proxy = Proxy::start(detecting(), 1).await?;
-    for _ in 0..3 {
-        proxy.get("/error").await?;
-    }
-    let refused = client::post(proxy.envoy.address("ingress")?, "/package.Service/Method")
-        .header("content-type", "application/grpc")
-        .send()
-        .await?;
-    assert_eq!((refused.status, refused.header("grpc-status")), (200, "14"));
-    assert_eq!(refused.header("grpc-message"), "circuit breaker open");
     Ok(())
 }
 
@@ -435,32 +379,6 @@ async fn breakers_with_different_vm_ids_do_not_switch_each_other_off() -> Result
     assert_eq!(get("one", "/error").await?.text(), "circuit breaker open");
     tokio::time::sleep(OPEN_TIME).await;
     assert_eq!(get("one", "/").await?.status, 200);
-    Ok(())
-}
-
-#[tokio::test]
-async fn clusters_whose_names_look_alike_in_metrics_share_one_breaker() -> Result<()> {
-    let upstream = Upstream::start().await?;
-    upstream.respond(|_| Answer::status(500));
-    let filter = WasmFilter::new("circuit-breaker", detecting())?;
-    let config = Bootstrap::new()
-        .listener(
-            Listener::new("ingress")
-                .filter(filter)
-                .route(Route::prefix("/dot").to("a.b"))
-                .route(Route::prefix("/").to("a_b")),
-        )
-        .cluster(Cluster::new("a.b", upstream.address()))
-        .cluster(Cluster::new("a_b", upstream.address()))
-        .build();
-    let envoy = Process::start(&config, 1).await?;
-    for path in ["/dot", "/", "/dot"] {
-        assert_eq!(client::get(envoy.address("ingress")?, path).send().await?.status, 500);
-    }
-    for path in ["/dot", "/"] {
-        let refused = client::get(envoy.address("ingress")?, path).send().await?;
-        assert_eq!(refused.text(), "circuit breaker open", "{path}");
-    }
     Ok(())
 }
 

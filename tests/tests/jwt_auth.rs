@@ -1,9 +1,9 @@
-//! Origin authentication in stock Envoy, Envoy's own `jwt_authn` beside ours as an oracle.
+//! Origin authentication in stock Envoy, Envoy's own `jwt_authn` beside ours as an oracle. What the filter
+//! does by itself is tested in the simulated proxy (`filters/jwt-auth/tests`).
 
 use std::time::Duration;
 
 use anyhow::Result;
-use hyper::Method;
 use serde_json::{Value, json};
 use tollgate_e2e::client::{self, Connection, Response};
 use tollgate_e2e::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter};
@@ -25,8 +25,8 @@ const ENVOYS_OWN: (&str, &str) = (
 struct Proxy(SideBySide);
 
 impl Proxy {
-    async fn start(configuration: Value, workers: u32) -> Result<Self> {
-        SideBySide::start("jwt-auth", ENVOYS_OWN, configuration, workers).await.map(Self)
+    async fn start(configuration: Value) -> Result<Self> {
+        SideBySide::start("jwt-auth", ENVOYS_OWN, configuration, 1).await.map(Self)
     }
 
     async fn get(&self, listener: &str, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
@@ -34,14 +34,6 @@ impl Proxy {
         // One name for both, so that what is said about the host can be compared.
         let request = client::get(address, path).header("host", "service.example");
         headers.iter().fold(request, |request, (n, v)| request.header(n, v)).send().await
-    }
-
-    async fn get_with(&self, token: &str) -> Result<Response> {
-        self.get("ours", "/", &[("authorization", &format!("Bearer {token}"))]).await
-    }
-
-    async fn stat(&self, name: &str) -> Result<u64> {
-        self.0.envoy.stats().await?.get(&format!("wasmcustom.tollgate.jwt_auth.{name}"))
     }
 
     /// What client and upstream see of a request, at one of the listeners.
@@ -126,26 +118,10 @@ fn claims(changes: Value) -> Value {
     claims
 }
 
-#[tokio::test]
-async fn a_good_token_lets_in_and_tells_the_upstream_who_calls() -> Result<()> {
-    for workers in [1, 2] {
-        let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()]), workers).await?;
-        for key in [rsa_key(), ec_key()] {
-            let token = key.sign(&claims(json!({ "sub": key.kid() })));
-            assert_eq!(proxy.get_with(&token).await?.status, 200);
-            let request = proxy.0.upstream.last()?;
-            assert_eq!(request.header("x-sub"), [key.kid().as_bytes()]);
-            assert!(request.header("authorization").is_empty(), "`forward` is false");
-        }
-        assert_eq!((proxy.stat("allowed").await?, proxy.stat("denied").await?), (2, 0));
-    }
-    Ok(())
-}
-
 /// Every case is decided like Envoy's own filter decides it, to the letter.
 #[tokio::test]
 async fn answers_and_upstream_headers_are_those_of_envoys_own_filter() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()]), 1).await?;
+    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()])).await?;
     let now = tokens::now();
     let rsa = |changes: Value| rsa_key().sign(&claims(changes));
     let headed = |header: Value| rsa_key().sign_with_header(&header, &claims(json!({})));
@@ -224,7 +200,7 @@ async fn answers_and_upstream_headers_are_those_of_envoys_own_filter() -> Result
 
 #[tokio::test]
 async fn what_a_client_sends_in_the_names_of_output_headers_never_arrives() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key()]), 1).await?;
+    let proxy = Proxy::start(configuration(&[rsa_key()])).await?;
     let spoofed =
         [("x-sub", "root"), ("X-Sub", "admin"), ("x-groups", "wheel"), ("x-payload", "e30")];
     let open = proxy.agree("an open path", "/open", &spoofed).await?;
@@ -241,7 +217,7 @@ async fn what_a_client_sends_in_the_names_of_output_headers_never_arrives() -> R
 /// Stricter than Envoy, on purpose.
 #[tokio::test]
 async fn what_envoy_takes_and_this_filter_refuses() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()]), 1).await?;
+    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()])).await?;
     let good = ec_key().sign(&claims(json!({})));
     let (signed, signature) = good.rsplit_once('.').expect("a token");
     let (header, payload) = signed.split_once('.').expect("a token");
@@ -267,19 +243,11 @@ async fn what_envoy_takes_and_this_filter_refuses() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_query_is_not_repeated_to_the_client() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key()]), 1).await?;
-    let seen = proxy.seen("ours", "/a?password=hunter2", &[]).await?;
-    assert_eq!(seen.challenge, r#"Bearer realm="http://service.example/a""#);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_rule_is_not_passed_by_with_a_query_or_another_method() -> Result<()> {
+async fn a_rule_covers_the_paths_that_it_covers_in_envoys_own_filter() -> Result<()> {
     let mut configuration = configuration(&[rsa_key()]);
     configuration["rules"] =
         json!([{ "match": { "prefix": "/private" }, "requires": { "provider_name": "example" } }]);
-    let proxy = Proxy::start(configuration, 1).await?;
+    let proxy = Proxy::start(configuration).await?;
     for (path, status) in [
         ("/private", 401),
         ("/private/", 401),
@@ -293,11 +261,6 @@ async fn a_rule_is_not_passed_by_with_a_query_or_another_method() -> Result<()> 
             let seen = proxy.seen(listener, path, &[]).await?;
             assert_eq!(seen.status, status, "{listener} {path}");
         }
-    }
-    for method in [Method::HEAD, Method::OPTIONS, Method::DELETE, Method::from_bytes(b"PROPFIND")?]
-    {
-        let request = client::request(method.clone(), proxy.0.envoy.address("ours")?, "/private");
-        assert_eq!(request.send().await?.status, 401, "{method}");
     }
     Ok(())
 }
@@ -324,66 +287,16 @@ async fn over_http2_and_with_a_struct_it_decides_the_same() -> Result<()> {
 async fn a_stripped_failure_says_nothing_but_its_status() -> Result<()> {
     let mut configuration = configuration(&[rsa_key()]);
     configuration["strip_failure_response"] = json!(true);
-    let proxy = Proxy::start(configuration, 1).await?;
+    let proxy = Proxy::start(configuration).await?;
     let seen = proxy.agree("stripped", "/", &[]).await?;
     assert_eq!((seen.status, seen.body.as_str(), seen.challenge.as_str()), (401, "", ""));
-    Ok(())
-}
-
-#[tokio::test]
-async fn no_part_of_a_token_but_its_kid_reaches_log_or_answer() -> Result<()> {
-    const MARKER: &str = "marker-in-a-claim";
-    let proxy = Proxy::start(configuration(&[rsa_key()]), 1).await?;
-    let verbose = client::post(proxy.0.envoy.admin(), "/logging?wasm=debug").send().await?;
-    assert_eq!(verbose.status, 200);
-
-    let claims = |changes: Value| {
-        let mut claims = claims(changes);
-        claims["marker"] = json!(MARKER);
-        claims
-    };
-    let tokens = [
-        tokens::tampered(&rsa_key().sign(&claims(json!({})))),
-        rsa_key().sign_with_header(&json!({ "alg": "RS256", "kid": "a-kid" }), &claims(json!({}))),
-        rsa_key().sign_with_header(&json!({ "alg": MARKER }), &claims(json!({}))),
-        rsa_key().sign(&claims(json!({ "exp": 1 }))),
-        rsa_key().sign(&claims(json!({ "iss": MARKER }))),
-        rsa_key().sign(&claims(json!({ "aud": MARKER }))),
-        rsa_key().sign_bytes(br#"{"alg":"RS256"}"#, MARKER.as_bytes()),
-    ];
-    for token in &tokens {
-        let answer = proxy.get_with(token).await?;
-        assert!(matches!(answer.status, 401 | 403));
-        let said = answer.text() + answer.header("www-authenticate");
-        assert!(!said.contains(MARKER) && !token.split('.').any(|section| said.contains(section)));
-    }
-    let logged = async || proxy.0.envoy.logs().is_ok_and(|logs| logs.contains("kid a-kid"));
-    wait::until("the log names the key that is not known", LIMIT, logged).await?;
-    let logs = proxy.0.envoy.logs()?;
-    assert!(!logs.contains(MARKER));
-    for section in tokens.iter().flat_map(|token| token.split('.')) {
-        assert!(!logs.contains(section), "{section}");
-    }
     Ok(())
 }
 
 /// Without it everything works as well, many times slower.
 #[tokio::test]
 async fn in_stock_envoy_the_host_verifies() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()]), 1).await?;
+    let proxy = Proxy::start(configuration(&[rsa_key(), ec_key()])).await?;
     assert!(!proxy.0.envoy.logs()?.contains("the host does not verify"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_claim_that_would_not_arrive_as_it_is_is_left_out() -> Result<()> {
-    let proxy = Proxy::start(configuration(&[rsa_key()]), 1).await?;
-    let subjects = ["a\u{1}b", "a\u{7f}b", "a\nb", "admin ", " admin"];
-    for subject in subjects {
-        let token = rsa_key().sign(&claims(json!({ "sub": subject })));
-        assert_eq!(proxy.get_with(&token).await?.status, 200, "{subject:?}");
-        assert!(proxy.0.upstream.last()?.header("x-sub").is_empty(), "{subject:?}");
-    }
-    assert_eq!(proxy.stat("unwritable_claims").await?, subjects.len() as u64);
     Ok(())
 }

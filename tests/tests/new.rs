@@ -60,6 +60,8 @@ fn a_new_filter_builds_runs_in_envoy_and_passes_its_tests_and_nothing_is_left_be
 
     let tested = printed(&filter, &["test"])?;
     assert_eq!(tested.matches("test result: ok. 1 passed").count(), 2, "{tested}");
+    assert_eq!(tested.matches("::natively ... ok").count(), 5, "{tested}");
+    assert_eq!(tested.matches("::as_module ... ok").count(), 5, "{tested}");
     assert_eq!(checkout(), before);
     Ok(())
 }

@@ -83,7 +83,7 @@ fn has_wasm_target() -> Result<bool> {
 }
 
 /// What the compiler says.
-fn rustc(arguments: &[&str]) -> Result<String> {
+pub(crate) fn rustc(arguments: &[&str]) -> Result<String> {
     let program = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
     let mut command = Command::new(program);
     let output = command

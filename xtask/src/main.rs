@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench, build, demo, matrix, new, run, schema, test};
+use commands::{bench, build, demo, fuzz, matrix, new, run, schema, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Builds the filters and writes them to dist/*.wasm
     Build(build::Arguments),
+    /// Looks for inputs that break the parsers and cores, with libFuzzer
+    Fuzz(fuzz::Arguments),
     /// Observes how each version of Envoy runs modules, and says what differs
     Matrix(matrix::Arguments),
     /// Makes a filter of your own: a crate that builds, tests and runs at once
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
         Command::New(arguments) => new::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Run(arguments) => run::run(&arguments),

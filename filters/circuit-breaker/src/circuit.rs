@@ -13,6 +13,9 @@ use tollgate::metrics::{self, Counter, Gauge, MetricError, Metrics};
 use tollgate::shared::{Reservation, SharedCell, SharedGauge, Update};
 use tollgate::time::Instant;
 
+/// The most characters of a breaker's name that a line of the log repeats.
+const MAX_NAME: usize = 128;
+
 /// The breaker of one key, as one worker holds it.
 #[derive(Debug)]
 pub struct Circuit {
@@ -100,7 +103,7 @@ impl Circuit {
         // State and gauges belong together, so both go by the same name.
         let key = metrics::segment(&name);
         let cell = SharedCell::new(format!("tollgate.circuit_breaker.{key}"), FORMAT);
-        let stats = Stats::define(metrics)?;
+        let (name, stats) = (printable(&name), Stats::define(metrics)?);
         let circuit = Self { name, policy, detectors, limit, cell, stats };
         circuit.publish_stored()?;
         Ok(circuit)
@@ -290,6 +293,11 @@ impl Circuit {
     }
 }
 
+/// A name that a log can bear: it may be what a client has sent in a header.
+fn printable(name: &str) -> String {
+    name.escape_default().take(MAX_NAME).collect()
+}
+
 impl Permit {
     /// Tells the breaker how the request was answered. `details` is asked for only when the answer
     /// can make a difference.
@@ -309,7 +317,7 @@ impl Permit {
             self.probe.set(None);
             return Ok(());
         }
-        if circuit.detectors.is_none() || !circuit.can_matter(status)? || self.is_outdated()? {
+        if !circuit.can_matter(status)? || self.is_outdated()? {
             return Ok(());
         }
         circuit.count(Outcome::classify(status, &details()?.unwrap_or_default()))
@@ -334,5 +342,17 @@ impl Drop for Permit {
         if let Some(probe) = self.probe.get() {
             self.circuit.release(probe);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_NAME, printable};
+
+    #[test]
+    fn a_name_of_a_clients_making_stays_on_one_line_of_the_log() {
+        assert_eq!(printable("outbound|80||reviews.default"), "outbound|80||reviews.default");
+        assert_eq!(printable("a\u{85}[info] b\t\n"), r"a\u{85}[info] b\t\n");
+        assert_eq!(printable(&"a".repeat(60_000)).len(), MAX_NAME);
     }
 }

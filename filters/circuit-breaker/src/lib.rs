@@ -20,6 +20,7 @@ use crate::circuit::{Circuit, Permit, Rejection};
 use crate::config::{Config, Key, Settings};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use tollgate::grpc::Status;
 use tollgate::metrics::Keyed;
 use tollgate::prelude::*;
 
@@ -62,8 +63,9 @@ impl HttpFilter for CircuitBreaker {
     }
 
     async fn response(&self, response: &mut Response<'_, Self::State>) -> Result<Flow> {
-        let (status, properties) = (response.status()?, response.properties());
-        if let Some(permit) = response.state().get() {
+        let Some(permit) = response.state().get() else { return Ok(Flow::Continue) };
+        if self.settings.detectors.is_some() {
+            let (status, properties) = (status_that_counts(response)?, response.properties());
             permit.answered(status, || Ok(properties.response().code_details()?.map(Vec::from)))?;
         }
         Ok(Flow::Continue)
@@ -87,6 +89,19 @@ impl CircuitBreaker {
             Circuit::new(name, (policy, detectors, limit), metrics)
         })
     }
+}
+
+/// The status; of a gRPC answer without a message the one that stands for its `grpc-status`, as in Envoy's
+/// outlier detection (`router.cc`). Envoy answers gRPC callers so when it cannot reach the upstream.
+fn status_that_counts(response: &mut Response<'_, OnceCell<Permit>>) -> Result<u16> {
+    const UNKNOWN: u16 = 500;
+    let status = response.status()?;
+    if status != 200 || !response.end_of_stream() {
+        return Ok(status);
+    }
+    let grpc_status = response.headers_mut().first("grpc-status")?;
+    Ok(grpc_status
+        .map_or(status, |value| Status::from_header(&value).map_or(UNKNOWN, Status::http)))
 }
 
 /// The answer that Envoy itself gives for the same reason (`router.cc`), and when to come back.

@@ -140,13 +140,15 @@ fn lowered(configured: Percent, headers: &HeaderMap, name: &str) -> Percent {
     requested.map_or(configured, |numerator| configured.with_numerator_at_most(numerator))
 }
 
-/// The first value of a header, if it is decimal digits and fits.
+/// The first value of a header, if it is decimal digits, perhaps behind a plus as in Envoy
+/// (`absl::SimpleAtoi`), and fits.
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     let value = headers.get(name)?;
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+    let digits = value.strip_prefix(b"+").unwrap_or(value);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

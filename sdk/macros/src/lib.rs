@@ -37,7 +37,7 @@ pub fn filter(
 /// `#[tollgate_testkit::test(Greeter)]` takes the module that is called as the package is, without
 /// `tollgate-` in front; `#[tollgate_testkit::test(Greeter, module = "name")]` another.
 #[proc_macro_attribute]
-pub fn test(
+pub fn test_twice(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {

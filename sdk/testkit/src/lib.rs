@@ -141,4 +141,4 @@ pub use proxy::{
     UpstreamRequest, VmReloads,
 };
 pub use simulated::SimulatedHost;
-pub use tollgate_macros::test;
+pub use tollgate_macros::test_twice as test;

@@ -8,6 +8,8 @@ mod foreign;
 mod metrics;
 mod process;
 mod shared;
+#[cfg(feature = "signatures")]
+mod signatures;
 mod stream_info;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ use filter_state::FilterState;
 use foreign::ForeignFunctions;
 use metrics::MetricIds;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 /// A simulated proxy for one VM. Nothing happens in it by itself: time moves when a test moves it,
@@ -82,6 +85,19 @@ pub struct SimulatedHost {
     callouts: Callouts,
     status: (u32, Vec<u8>),
     foreign_functions: ForeignFunctions,
+    meanwhile: Meanwhile,
+}
+
+type Others = Box<dyn FnMut(&mut SharedData, &[u8]) + Send>;
+
+/// What other workers do between a read and a write.
+#[derive(Default)]
+struct Meanwhile(Option<Others>);
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Meanwhile").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What a module does with a stream.
@@ -147,6 +163,7 @@ impl SimulatedHost {
             callouts: Callouts::default(),
             status: (0, Vec::new()),
             foreign_functions: ForeignFunctions::default(),
+            meanwhile: Meanwhile::default(),
         }
     }
 
@@ -232,6 +249,13 @@ impl SimulatedHost {
         function: impl FnMut(&[u8]) -> Result<Vec<u8>> + Send + 'static,
     ) {
         self.foreign_functions.set(name, function);
+    }
+
+    /// What other workers do to the shared data whenever the module has read a key, before it can write:
+    /// a compare-and-swap that is left out loses it. In a simulated proxy one callback ends before another
+    /// begins, so by themselves two workers never meet there.
+    pub fn set_meanwhile(&mut self, others: impl FnMut(&mut SharedData, &[u8]) + Send + 'static) {
+        self.meanwhile = Meanwhile(Some(Box::new(others)));
     }
 
     /// Offers the foreign function `verify_signature`: `verify` answers whether a signature is right. It

@@ -2,8 +2,6 @@
 //! filter has to do something about.
 #![allow(dead_code, reason = "each test that has this module uses a part of it")]
 
-mod signatures;
-
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -188,7 +186,7 @@ impl CommonCase {
         host.set_attribute(&["plugin_name"], self.filter);
         host.set_attribute(&["xds", "cluster_name"], "backend");
         host.set_attribute(&["response", "code_details"], "via_upstream");
-        host.set_verify_signature(signatures::verify);
+        host.verify_signatures();
         host
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod demo;
+pub(crate) mod fuzz;
 pub(crate) mod matrix;
 pub(crate) mod new;
 pub(crate) mod prune;

@@ -31,8 +31,9 @@ macro_rules! example {
 }
 
 /// What a filter in the workspace and one elsewhere have in common.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("src/lib.rs", example!("src/lib.rs")),
+    ("tests/behaviour.rs", example!("tests/behaviour.rs")),
     ("tests/envoy.rs", example!("tests/envoy.rs")),
     ("envoy.yaml", example!("envoy.yaml")),
     ("README.md", example!("README.md")),
@@ -130,7 +131,7 @@ fn print_next_steps(name: &Name, is_elsewhere: bool, folder: &Path) {
     }
     for (command, what) in [
         (format!("cargo xtask run {which}"), "see it at work in stock Envoy"),
-        (format!("cargo test -p {name}"), "test it, by itself and in Envoy"),
+        (format!("cargo test -p {name}"), "test it: by itself, in a simulated proxy, in Envoy"),
         (format!("cargo xtask build {which}"), "build its module"),
     ] {
         println!("  {}  {}", ui::typed(format!("{command:<28}")), ui::faint(what));
@@ -181,6 +182,7 @@ mod tests {
         assert!(content("Cargo.toml").contains("name = \"my-filter\"\n"));
         assert!(content("src/lib.rs").contains("pub struct MyFilter {"));
         assert!(content("src/lib.rs").contains("const NAME: &'static str = \"my_filter\";"));
+        assert!(content("tests/behaviour.rs").contains("use my_filter::MyFilter;"));
         assert!(content("tests/envoy.rs").contains("wasmcustom.tollgate.my_filter.greeted"));
         assert!(content("README.md").contains("`dist/my-filter.wasm`"));
         assert!(content("README.md").contains("cargo test -p my-filter"));

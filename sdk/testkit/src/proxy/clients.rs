@@ -51,6 +51,8 @@ impl Simulation {
         let mut stream = Stream {
             vm,
             context: None,
+            host: self.vms[vm].host.clone(),
+            vm_number: self.vms[vm].number,
             root: 0,
             is_in_vm: false,
             listener: sending.listener,

@@ -8,6 +8,7 @@ use crate::abi::StreamKind;
 use crate::engine::Callback;
 use crate::headers::HeaderMap;
 use crate::host::LocalResponse;
+use crate::module::Trap;
 
 /// What a callback answers (`FilterHeadersStatus` and so on in proxy-wasm-cpp-host,
 /// `context_interface.h`).
@@ -256,6 +257,7 @@ impl Simulation {
         );
         self.hide_headers(id, StreamKind::Request);
         self.hide_trailers(id, StreamKind::Request);
+        self.see_route(id);
         self.go_on(id, kind);
     }
 
@@ -319,7 +321,12 @@ impl Simulation {
         let vm = stream.vm;
         stream.direction(kind).is_in_filter = true;
         self.update_info(id);
-        let answer = self.call(vm, context, callback, |it| it.fail_stream(id));
+        let answer = if self.is_orphaned(&self.streams[id]) {
+            self.fail_stream(id);
+            Err(Trap::ended(callback.name()))
+        } else {
+            self.call(vm, context, callback, |it| it.fail_stream(id))
+        };
         let action = match answer {
             Ok(answered) if answered.has_replied || answered.action > stopped => stopped,
             Ok(answered) => answered.action,

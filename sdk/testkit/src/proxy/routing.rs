@@ -50,7 +50,7 @@ impl Simulation {
     pub(super) fn see_route(&mut self, id: StreamId) {
         let stream = &self.streams[id];
         let Some(context) = stream.context else { return };
-        let is_gone = self.vms[stream.vm].host.lock().take_cleared_route(context);
+        let is_gone = stream.host.lock().take_cleared_route(context);
         if is_gone && stream.outgoing.request.is_none() {
             self.streams[id].route = None;
         }

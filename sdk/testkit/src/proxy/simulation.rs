@@ -156,9 +156,15 @@ impl Simulation {
     /// The stream with this context, as long as there is one.
     pub(super) fn stream_of(&self, vm: usize, context: u32) -> Option<StreamId> {
         let is_it = |stream: &Stream| {
-            stream.vm == vm && stream.context == Some(context) && !stream.is_destroyed
+            let is_here = stream.vm == vm && !stream.is_destroyed && !self.is_orphaned(stream);
+            is_here && stream.context == Some(context)
         };
         self.streams.iter().rposition(is_it)
+    }
+
+    /// Whether the VM of a stream has failed, and there is another in its place.
+    pub(super) fn is_orphaned(&self, stream: &Stream) -> bool {
+        self.vms.get(stream.vm).is_none_or(|slot| slot.number != stream.vm_number)
     }
 
     /// Answers the client by breaking off.
@@ -176,7 +182,9 @@ impl Simulation {
         let (vm, context) = (stream.vm, stream.context);
         self.access_log.push(AccessLogEntry::of(stream));
         self.end_outgoing(id);
-        let Some(context) = context else { return };
+        let Some(context) = context.filter(|_| !self.is_orphaned(&self.streams[id])) else {
+            return;
+        };
         self.create_context(id);
         self.update_info(id);
         self.show_log(id, context);
@@ -195,8 +203,7 @@ impl Simulation {
     fn show_log(&mut self, id: StreamId, context: u32) {
         let maps =
             [StreamKind::Request, StreamKind::Response].map(|kind| self.headers_now(id, kind));
-        let vm = self.streams[id].vm;
-        let mut host = self.vms[vm].host.lock();
+        let mut host = self.streams[id].host.lock();
         let kinds = [MapKind::RequestHeaders, MapKind::ResponseHeaders];
         for (kind, headers) in kinds.into_iter().zip(maps) {
             host.set_headers(context, kind, headers.unwrap_or_default());
@@ -213,7 +220,7 @@ impl Simulation {
         let route = stream.route.clone().flatten();
         let headers = self.headers_now(id, StreamKind::Response);
         let is_outbound = self.settings.outbound_listeners.contains(&stream.listener);
-        let mut host = self.vms[stream.vm].host.lock();
+        let mut host = stream.host.lock();
         let info = host.stream_info(context);
         let status = (stream.status != 0).then_some(stream.status);
         info.status = status.or_else(|| headers.as_ref().and_then(status_of)).map(u64::from);

@@ -4,6 +4,7 @@
 use super::codec::Framing;
 use super::upstream::Delivery;
 use crate::abi::{BufferKind, MapKind, StreamKind};
+use crate::engine::SharedHost;
 use crate::headers::HeaderMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -146,6 +147,10 @@ pub(super) struct Stream {
     pub(super) vm: usize,
     /// None where no filter runs: its VM has failed, and that lets requests pass.
     pub(super) context: Option<u32>,
+    /// The host of the VM it is in, where what the filter can see is.
+    pub(super) host: SharedHost,
+    /// Which of the VMs that its worker has had it is in.
+    pub(super) vm_number: u64,
     /// The root context of its plugin.
     pub(super) root: u32,
     /// Whether its context is in the VM (`in_vm_context_created_`).

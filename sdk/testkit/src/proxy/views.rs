@@ -10,7 +10,7 @@ impl Simulation {
     /// The filter's host and context.
     fn place(&self, id: StreamId) -> Option<(SharedHost, u32)> {
         let stream = &self.streams[id];
-        Some((self.vms.get(stream.vm)?.host.clone(), stream.context?))
+        Some((stream.host.clone(), stream.context?))
     }
 
     pub(super) fn show_headers(&mut self, id: StreamId, kind: StreamKind) {

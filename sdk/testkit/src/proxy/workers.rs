@@ -47,6 +47,8 @@ pub(super) struct VmSlot {
     /// What the module has asked for, and waits its turn.
     pub(super) actions: VecDeque<(u32, Action)>,
     started: Duration,
+    /// Tells it from the VMs that the worker has had before.
+    pub(super) number: u64,
     /// Whether it is in the place of one that has failed.
     is_reload: bool,
 }
@@ -158,6 +160,7 @@ impl Simulation {
             ticks: BTreeMap::new(),
             actions: VecDeque::new(),
             started: self.now(),
+            number: 0,
             is_reload: false,
         })
     }
@@ -243,6 +246,7 @@ impl Simulation {
         }
         let Ok(mut fresh) = self.start_vm(vm) else { return };
         fresh.is_reload = true;
+        fresh.number = self.vms[vm].number.saturating_add(1);
         self.vms[vm] = fresh;
         let counter = match self.configure_vm(vm, false) {
             Ok(true) => &mut self.reloads.successes,

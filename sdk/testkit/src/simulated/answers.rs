@@ -242,7 +242,12 @@ impl Host for SimulatedHost {
     }
 
     fn get_shared_data(&mut self, key: &[u8]) -> Result<(Vec<u8>, u32)> {
-        self.process.lock().shared_data.get(key).map(|(value, cas)| (value.to_vec(), cas))
+        let mut process = self.process.lock();
+        let read = process.shared_data.get(key).map(|(value, cas)| (value.to_vec(), cas));
+        if let Some(others) = &mut self.meanwhile.0 {
+            others(&mut process.shared_data, key);
+        }
+        read
     }
 
     fn set_shared_data(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<()> {

@@ -36,11 +36,11 @@ pub struct SignatureCheck {
 
 /// Envoy's `VerifySignatureResult`.
 #[derive(Clone, PartialEq, Eq, Message)]
-struct SignatureResult {
+pub(super) struct SignatureResult {
     #[prost(bool, tag = "1")]
-    result: bool,
+    pub(super) result: bool,
     #[prost(string, tag = "2")]
-    error: String,
+    pub(super) error: String,
 }
 
 impl SignatureCheck {

@@ -207,8 +207,9 @@ pub(crate) mod calls {
     macro_rules! forward {
         ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $call:literal;)*) => {
             $(pub(crate) fn $name($($argument: $type),*) -> Result<$result> {
-                // Cloned out, so that a host may call back without finding it borrowed.
-                match HOST.with_borrow(Clone::clone) {
+                // Cloned out, so that a host may call back without finding it borrowed. There is none any
+                // more where a thread ends and drops what it has.
+                match HOST.try_with(|host| host.borrow().clone()).ok().flatten() {
                     Some(host) => host.$name($($argument),*),
                     None => unimplemented($call),
                 }

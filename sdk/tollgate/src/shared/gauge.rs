@@ -144,6 +144,14 @@ impl Drop for Reservation {
     }
 }
 
+/// Nobody holds a place here any more. If the slot was buried before the last of them was given back, they
+/// were taken back twice, and nobody comes to count them anew.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _ = self.count_anew(self.lease.get());
+    }
+}
+
 impl Inner {
     fn name(&self) -> String {
         self.metrics.local_name(self.stat)

@@ -232,6 +232,20 @@ fn a_vm_that_was_only_slow_counts_its_places_anew() {
 }
 
 #[test]
+fn a_vm_that_was_slow_and_is_then_configured_anew_takes_its_places_back_once() {
+    let host = TestHost::install();
+    let (slow, other) = (TestVm::start(1), TestVm::start(2));
+    let held = slow.take(2);
+    let _one = other.take(1);
+    pass(&host, 7, &[&other]);
+    assert_eq!(in_flight(&host), 1);
+    drop(held);
+    executor::remove_root(slow.root);
+    drop(slow);
+    assert_eq!(in_flight(&host), 1);
+}
+
+#[test]
 fn a_count_that_is_wrong_for_whatever_reason_is_right_again_at_the_next_beat() {
     let host = TestHost::install();
     let vm = TestVm::start(1);

@@ -89,10 +89,12 @@ impl Pipe {
         self.kept.get()
     }
 
-    /// Whether the host holds nothing that a stage has not let go.
+    /// Whether the host holds nothing that a stage has not let go; the end, which goes on with the last of
+    /// the bytes, even where there are none, is something.
     pub(crate) fn is_let_go(&self) -> bool {
-        let size = self.size.get();
-        self.stages.borrow().iter().all(|stage| stage.done || stage.position >= size)
+        let (size, has_end) = (self.size.get(), self.ended.get() == Ended::WithData);
+        let is_behind = |stage: &Stage| stage.position >= size && !has_end;
+        self.stages.borrow().iter().all(|stage| stage.done || is_behind(stage))
     }
 
     pub(crate) fn trailers_arrived(&self) {
@@ -321,6 +323,20 @@ mod tests {
         }
         assert_eq!(pipe.replace(0, b""), Ok(()));
         assert!(host.buffers.borrow().is_empty());
+    }
+
+    /// Else a filter that waits for its part would find that the body has gone on without it.
+    #[test]
+    fn the_end_of_a_body_goes_on_when_the_last_stage_has_let_it_go_even_without_a_byte() {
+        let _host = TestHost::install();
+        let pipe = Pipe::new(BufferKind::RequestBody);
+        pipe.open(3);
+        pipe.arrived(0, true);
+        assert!(!pipe.finish(1));
+        assert_eq!(pipe.next(0, Waker::noop()), Next::Chunk);
+        assert!(!pipe.let_go(0));
+        assert_eq!(pipe.next(2, Waker::noop()), Next::Chunk);
+        assert!(pipe.let_go(2));
     }
 
     /// Else they would go before the filter has looked at them.

@@ -15,9 +15,9 @@ const RESERVED: &str = "abstract alloc as async await become box break const con
     unsafe unsized use virtual where while yield";
 
 /// Types and traits that a filter's code uses: its own type cannot be called so.
-const TAKEN: &str = "Body Box Cell Clone Collected Config ConfigError Copy Counter Debug Default \
+const TAKEN: &str = "Answer Body Box Cell Clone Collected Config ConfigError Copy Counter Debug Default \
     Deserialize Drop End Ending Err FailurePolicy Flow Gauge HeaderValue Histogram HostError HttpFilter \
-    Iterator JsonSchema LocalReply None Ok Option Request Response Result Setup Some String Trailers Vec";
+    Iterator JsonSchema LocalReply None Ok Option Proxy Request Response Result Setup Some String Trailers Vec";
 
 /// A name that a crate can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,7 @@ impl Name {
         let snake = self.0.replace('-', "_");
         greeter
             .replace("tollgate-example-greeter", &self.0)
+            .replace("tollgate_example_greeter", &snake)
             .replace("target/examples/greeter.wasm", &format!("dist/{self}.wasm"))
             .replace("tollgate.greeter.", &format!("tollgate.{snake}."))
             .replace("str = \"greeter\"", &format!("str = \"{snake}\""))

@@ -1,0 +1,4 @@
+//! Runs [`tollgate_fuzz::fault_config`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tollgate_fuzz::fault_config(data));
