@@ -109,7 +109,7 @@ fn without_rules_every_request_passes_and_the_log_says_so(proxy: &mut Proxy) {
 #[tollgate_testkit::test(JwtAuth)]
 fn a_rule_that_requires_nothing_takes_no_look_at_the_token(proxy: &mut Proxy) {
     start(proxy, provider(&[EC]));
-    for value in ["Bearer nonsense", "Bearer ", "Basic YTpi"] {
+    for value in ["Bearer nonsense", "Bearer", "Basic YTpi"] {
         let exchange = proxy.get("/open").header("authorization", value).send();
         passes(&exchange);
         assert_eq!(upstream_values(&exchange, "authorization"), [value]);
