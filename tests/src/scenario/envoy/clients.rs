@@ -210,7 +210,10 @@ async fn http2(request: &Request, stream: TcpStream) -> Result<InProgress> {
                         let trailers = frame.into_trailers().unwrap_or_default();
                         received.trailers = fields(&trailers);
                     }
-                    Err(_) => received.is_broken = true,
+                    Err(_) => {
+                        received.is_broken = true;
+                        break;
+                    }
                 }
             }
             received
