@@ -31,7 +31,8 @@ impl HttpFilter for Counter {
 
     async fn request(&self, request: &mut Request<'_, Self::State>) -> Result<Flow> {
         request.state().set(self.held.reserve(u64::MAX)?);
-        let update = self.count.update(|count| Ok::<_, ()>(count.unwrap_or_default().saturating_add(1)))?;
+        let update =
+            self.count.update(|count| Ok::<_, ()>(count.unwrap_or_default().saturating_add(1)))?;
         let Update::Stored(count) = update else { return Ok(Flow::Continue) };
         request.headers_mut().set("x-count", count.to_string().as_bytes())?;
         Ok(Flow::Continue)
