@@ -52,6 +52,23 @@ fn number_text(number: &Number) -> String {
     }
 }
 
+/// About how much memory a claim takes in a module, in bytes.
+#[must_use]
+pub fn weight(value: &Value) -> usize {
+    /// A value in its list or object, and what the allocator needs for its block.
+    const VALUE: usize = 48;
+    let inner = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).fold(0, usize::saturating_add),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len().saturating_add(weight(value)))
+            .fold(400, usize::saturating_add),
+    };
+    inner.saturating_add(VALUE)
+}
+
 /// Whether a text arrives as it is when it is the value of a header (RFC 9110, 5.5): no control
 /// characters but the tab, which Envoy refuses, and no blanks at the ends, which a reader takes away:
 /// `"admin "` must not become `admin`.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod authenticator;
+pub mod cache;
 pub mod claims;
 pub mod config;
 pub mod crypto;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod output;
 pub mod provider;
 pub mod realm;
+pub mod requirement;
 pub mod rules;
 pub mod self_test;
 pub mod status;
@@ -24,14 +26,16 @@ pub mod token;
 #[cfg(test)]
 mod testing;
 
-use authenticator::{Authenticator, Decision, Denial};
-use jsonwebtoken::AlgorithmFamily;
-use output::Changes;
+use authenticator::{Authenticator, Decision, Denial, Verdict};
+use extract::{Place, without_param};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey};
 use realm::realm;
+use requirement::{Outcome, Surroundings};
 use self_test::Verifier;
 use status::Failure;
-use tollgate::VerifiedClaims;
+use token::Token;
 use tollgate::prelude::*;
+use tollgate::properties::Properties;
 use tollgate::time;
 
 /// The filter.
@@ -48,6 +52,8 @@ struct Stats {
     allowed: Counter,
     denied: Counter,
     cors_preflight_bypassed: Counter,
+    jwt_cache_hit: Counter,
+    jwt_cache_miss: Counter,
     unwritable_claims: Counter,
     failures: Vec<(Failure, Counter)>,
 }
@@ -80,32 +86,60 @@ impl HttpFilter for JwtAuth {
             request.headers_mut().remove(name)?;
         }
         let now = time::unix_seconds()?;
-        match self.authenticator.decide(request.headers()?, now, crypto::verify) {
-            Decision::Bypass => {
-                self.stats.cors_preflight_bypassed.increment();
-                self.stats.allowed.increment();
-                Ok(Flow::Continue)
-            }
-            Decision::Allow(changes) => {
-                apply(&changes, request)?;
-                if let Some(claims) = changes.claims {
-                    request.extensions().insert(VerifiedClaims(claims));
-                }
-                if changes.unwritable > 0 {
-                    self.stats.unwritable_claims.add(changes.unwritable);
-                }
-                self.stats.allowed.increment();
-                Ok(Flow::Continue)
-            }
-            Decision::Deny(denial) => {
+        let Decision { verdict, outcome } =
+            self.authenticator.decide(request.headers()?, now, &request.properties())?;
+        self.stats.count_cache(&outcome);
+        match verdict {
+            Verdict::Bypassed => self.stats.cors_preflight_bypassed.increment(),
+            Verdict::Allowed => self.apply(&outcome, request)?,
+            Verdict::Denied(denial) => {
                 self.stats.count(&denial);
-                self.reply(denial.failure, request).map(Flow::Reply)
+                return self.reply(denial.failure, request).map(Flow::Reply);
             }
         }
+        self.stats.allowed.increment();
+        Ok(Flow::Continue)
+    }
+}
+
+/// The request whose turn it is.
+impl Surroundings for Properties {
+    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+        crypto::verify(token, key)
+    }
+
+    fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Properties::filter_state(*self).get(key)
     }
 }
 
 impl JwtAuth {
+    /// Lets the upstream know what the tokens have brought.
+    fn apply(&self, outcome: &Outcome<'_>, request: &mut Request<'_>) -> Result<()> {
+        for accepted in &outcome.accepted {
+            if !accepted.provider.forwards() {
+                remove(accepted.location.place(), request)?;
+            }
+            for (name, value) in &accepted.token.written.headers {
+                request.headers_mut().append(name, value)?;
+            }
+            match accepted.token.written.unwritable {
+                0 => {}
+                count => self.stats.unwritable_claims.add(count),
+            }
+        }
+        match outcome.unverified {
+            Some(Some(header)) => request.headers_mut().set(header, "false")?,
+            Some(None) => {}
+            None => {
+                if let Some(accepted) = outcome.accepted.last() {
+                    request.extensions().insert_shared(accepted.token.claims.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn reply(&self, failure: Failure, request: &Request<'_>) -> Result<LocalReply> {
         let reply = LocalReply::new(failure.status()).details(failure.details());
         if self.strip_failure_response {
@@ -126,9 +160,20 @@ impl Stats {
             allowed: setup.counter("allowed")?,
             denied: setup.counter("denied")?,
             cors_preflight_bypassed: setup.counter("cors_preflight_bypassed")?,
+            jwt_cache_hit: setup.counter("jwt_cache_hit")?,
+            jwt_cache_miss: setup.counter("jwt_cache_miss")?,
             unwritable_claims: setup.counter("unwritable_claims")?,
             failures,
         })
+    }
+
+    fn count_cache(&self, outcome: &Outcome<'_>) {
+        if outcome.cache_hits > 0 {
+            self.jwt_cache_hit.add(outcome.cache_hits);
+        }
+        if outcome.cache_misses > 0 {
+            self.jwt_cache_miss.add(outcome.cache_misses);
+        }
     }
 
     fn count(&self, denial: &Denial) {
@@ -142,14 +187,16 @@ impl Stats {
     }
 }
 
-fn apply(changes: &Changes<'_>, request: &mut Request<'_>) -> Result<()> {
-    if let Some(name) = changes.remove {
-        request.headers_mut().remove(name)?;
+/// Removes the place of a token from the request; a cookie stays, as in Envoy.
+fn remove(place: &Place, request: &mut Request<'_>) -> Result<()> {
+    match place {
+        Place::Header { name, .. } => request.headers_mut().remove(name),
+        Place::Param(name) => {
+            let target = without_param(request.headers()?.get(":path").unwrap_or_default(), name);
+            request.headers_mut().set(":path", target)
+        }
+        Place::Cookie(_) => Ok(()),
     }
-    for (name, value) in &changes.set {
-        request.headers_mut().set(name, value)?;
-    }
-    Ok(())
 }
 
 /// Tells the operator what is allowed but rarely meant.

@@ -2,9 +2,9 @@
 
 use crate::claims;
 use crate::config::{ClaimToHeader, Provider};
-use crate::extract;
-use crate::token::{Claims, Token};
+use crate::token::Token;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use tollgate::config::{ConfigError, quoted};
 
 /// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
@@ -17,32 +17,27 @@ const RESERVED: &[&str] =
 pub struct Output {
     claims: Vec<ClaimHeader>,
     payload: Option<PayloadHeader>,
-    forward: bool,
 }
 
 #[derive(Debug)]
 struct ClaimHeader {
-    header: String,
+    header: Rc<str>,
     path: Vec<String>,
 }
 
 #[derive(Debug)]
 struct PayloadHeader {
-    header: String,
+    header: Rc<str>,
     padded: bool,
 }
 
-/// What to change in the headers of a request that may pass.
+/// What a token becomes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes<'a> {
-    /// Headers to set.
-    pub set: Vec<(&'a str, String)>,
-    /// The header to remove: the one that held the token.
-    pub remove: Option<&'static str>,
+pub struct Written {
+    /// Headers to add.
+    pub headers: Vec<(Rc<str>, String)>,
     /// How many claims could not become a header.
     pub unwritable: u64,
-    /// The claims of the verified token, for the filters behind this one in a chain.
-    pub claims: Option<Claims>,
 }
 
 impl Output {
@@ -67,32 +62,33 @@ impl Output {
                 padded: config.pad_forward_payload_header,
             }),
         };
-        Ok(Self { claims, payload, forward: config.forward })
+        Ok(Self { claims, payload })
     }
 
     /// Every header this output may set, in lower case.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
-        let claims = self.claims.iter().map(|claim| claim.header.as_str());
-        claims.chain(self.payload.iter().map(|payload| payload.header.as_str()))
+        let claims = self.claims.iter().map(|claim| &*claim.header);
+        claims.chain(self.payload.iter().map(|payload| &*payload.header))
     }
 
-    /// The changes that a verified token brings.
+    /// What a token that may be believed becomes.
     #[must_use]
-    pub fn changes(&self, token: &Token<'_>) -> Changes<'_> {
-        let mut changes =
-            Changes { remove: (!self.forward).then_some(extract::HEADER), ..Changes::default() };
+    pub fn write(&self, token: &Token<'_>) -> Written {
+        let mut written = Written::default();
+        if let Some(PayloadHeader { header, padded }) = &self.payload {
+            let padding = if *padded { padding(token.payload()) } else { "" };
+            written.headers.push((header.clone(), format!("{}{padding}", token.payload())));
+        }
         for ClaimHeader { header, path } in &self.claims {
             match claims::find(token.claims(), path).and_then(claims::text) {
-                Some(text) if claims::fits_header(&text) => changes.set.push((header, text)),
-                Some(_) => changes.unwritable = changes.unwritable.saturating_add(1),
+                Some(text) if claims::fits_header(&text) => {
+                    written.headers.push((header.clone(), text));
+                }
+                Some(_) => written.unwritable = written.unwritable.saturating_add(1),
                 None => {}
             }
         }
-        if let Some(PayloadHeader { header, padded }) = &self.payload {
-            let padding = if *padded { padding(token.payload()) } else { "" };
-            changes.set.push((header, format!("{}{padding}", token.payload())));
-        }
-        changes
+        written
     }
 }
 
@@ -108,7 +104,7 @@ impl ClaimHeader {
 }
 
 /// A header name in lower case, if it may be used and is not in `names` yet.
-fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<String, ConfigError> {
+fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<Rc<str>, ConfigError> {
     let refuse = |allowed: &str| Err(ConfigError::new("", quoted(name), allowed));
     if name.is_empty() || !name.bytes().all(is_token_character) {
         return refuse("a header name (RFC 9110, 5.1), not empty and not a pseudo-header");
@@ -120,7 +116,7 @@ fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<String, Confi
     if !names.insert(name.clone()) {
         return refuse("each header once in a provider");
     }
-    Ok(name)
+    Ok(name.into())
 }
 
 /// `tchar` of RFC 9110, 5.6.2.
@@ -158,6 +154,10 @@ mod tests {
         json!({ "claim_to_headers": entries })
     }
 
+    fn pairs(written: &Written) -> Vec<(&str, &str)> {
+        written.headers.iter().map(|(name, value)| (&**name, &**value)).collect()
+    }
+
     fn token(claims: &Value) -> String {
         format!("{}.{}.c2ln", b64(r#"{"alg":"RS256"}"#), b64(claims.to_string()))
     }
@@ -167,18 +167,18 @@ mod tests {
         let output =
             output(claim_headers(&[("X-Sub", "sub"), ("x-deep", "a.b"), ("x-no", "no")])).unwrap();
         let token = token(&json!({"sub": "s", "a": {"b": -1}}));
-        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
-        assert_eq!(changes.set, [("x-sub", "s".to_owned()), ("x-deep", "-1".to_owned())]);
-        assert_eq!(changes.unwritable, 0);
+        let written = output.write(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(pairs(&written), [("x-sub", "s"), ("x-deep", "-1")]);
+        assert_eq!(written.unwritable, 0);
     }
 
     #[test]
     fn a_claim_that_would_break_the_header_is_left_out_and_counted() {
         let output = output(claim_headers(&[("x-a", "a"), ("x-b", "b"), ("x-c", "c")])).unwrap();
         let token = token(&json!({"a": "x\r\nhost: evil", "b": "y\0", "c": "good"}));
-        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
-        assert_eq!(changes.set, [("x-c", "good".to_owned())]);
-        assert_eq!(changes.unwritable, 2);
+        let written = output.write(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(pairs(&written), [("x-c", "good")]);
+        assert_eq!(written.unwritable, 2);
     }
 
     #[test]
@@ -189,24 +189,15 @@ mod tests {
             let token = token(&claims);
             let token = Token::parse(token.as_bytes()).ok().unwrap();
             let plain = output(json!({"forward_payload_header": "x-jwt"})).unwrap();
-            assert_eq!(plain.changes(&token).set, [("x-jwt", b64(claims.to_string()))]);
+            let expected = b64(claims.to_string());
+            assert_eq!(pairs(&plain.write(&token)), [("x-jwt", &*expected)]);
             let padded = output(json!({
                 "forwardPayloadHeader": "X-Jwt",
                 "padForwardPayloadHeader": true,
             }));
             let expected = format!("{}{padding}", b64(claims.to_string()));
-            assert_eq!(padded.unwrap().changes(&token).set, [("x-jwt", expected)]);
+            assert_eq!(pairs(&padded.unwrap().write(&token)), [("x-jwt", &*expected)]);
         }
-    }
-
-    #[test]
-    fn the_token_is_removed_unless_it_shall_be_forwarded() {
-        let token = token(&json!({}));
-        let token = Token::parse(token.as_bytes()).ok().unwrap();
-        let removed = |config| output(config).unwrap().changes(&token).remove;
-        assert_eq!(removed(json!({})), Some("authorization"));
-        assert_eq!(removed(json!({"forward": false})), Some("authorization"));
-        assert_eq!(removed(json!({"forward": true})), None);
     }
 
     #[test]

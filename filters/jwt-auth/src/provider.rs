@@ -1,11 +1,14 @@
 //! An issuer of tokens: what it takes for one of its tokens to be good.
 
+use crate::cache::Cache;
 use crate::config;
+use crate::extract::{self, Locations};
 use crate::keys::KeySet;
 use crate::output::Output;
 use crate::status::Failure;
-use crate::token::Token;
+use crate::token::{self, Claims, Dates, Token};
 use jsonwebtoken::DecodingKey;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use tollgate::config::{ConfigError, Secret};
 
@@ -16,12 +19,19 @@ const CLOCK_SKEW_SECONDS: u32 = 60;
 #[derive(Debug)]
 pub struct Provider {
     issuer: String,
-    audiences: BTreeSet<String>,
+    audiences: Audiences,
     clock_skew: u64,
     require_expiration: bool,
+    locations: Locations,
+    forward: bool,
     keys: KeySet,
     output: Output,
+    cache: RefCell<Cache>,
 }
+
+/// Who tokens may be for; anybody, if it is empty.
+#[derive(Clone, Debug, Default)]
+pub struct Audiences(BTreeSet<String>);
 
 impl Provider {
     /// Checks the configuration of one provider.
@@ -34,14 +44,42 @@ impl Provider {
             0 => CLOCK_SKEW_SECONDS,
             seconds => seconds,
         };
+        extract::check(config)?;
         Ok(Self {
             issuer: config.issuer.clone(),
-            audiences: config.audiences.iter().map(|name| audience(name).to_owned()).collect(),
+            audiences: Audiences::new(&config.audiences),
             clock_skew: u64::from(skew),
             require_expiration: config.require_expiration,
+            locations: Locations::of([config]),
+            forward: config.forward,
             keys: keys(&config.local_jwks).map_err(|error| error.at("local_jwks"))?,
             output: Output::new(config)?,
+            cache: RefCell::default(),
         })
+    }
+
+    /// The `iss` that its tokens have; any, if it is empty.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Where its tokens may be.
+    #[must_use]
+    pub fn locations(&self) -> &Locations {
+        &self.locations
+    }
+
+    /// Whether the upstream gets the token.
+    #[must_use]
+    pub fn forwards(&self) -> bool {
+        self.forward
+    }
+
+    /// The longest token it takes, in bytes.
+    #[must_use]
+    pub fn max_token_bytes(&self) -> usize {
+        token::MAX_TOKEN_BYTES
     }
 
     /// The keys.
@@ -56,29 +94,39 @@ impl Provider {
         &self.output
     }
 
+    /// The tokens whose signature was verified.
+    #[must_use]
+    pub fn cache(&self) -> &RefCell<Cache> {
+        &self.cache
+    }
+
     /// Whether the claims of a token are what this provider wants at `now`, in Unix seconds; in the
-    /// order of Envoy (`source/extensions/filters/http/jwt_authn/authenticator.cc`).
+    /// order of Envoy (`source/extensions/filters/http/jwt_authn/authenticator.cc`). Its issuer is
+    /// checked where it was found. `audiences` replace those of the provider.
     ///
     /// # Errors
     ///
     /// The first claim that is not.
-    pub fn check_claims(&self, token: &Token<'_>, now: u64) -> Result<(), Failure> {
-        if !self.issuer.is_empty() && self.issuer != token.issuer() {
-            return Err(Failure::UnknownIssuer);
-        }
-        if now.saturating_add(self.clock_skew) < token.not_before() {
+    pub fn check(
+        &self,
+        claims: &Claims,
+        dates: Dates,
+        audiences: Option<&Audiences>,
+        now: u64,
+    ) -> Result<(), Failure> {
+        if now.saturating_add(self.clock_skew) < dates.not_before {
             return Err(Failure::NotYetValid);
         }
-        match token.expires() {
+        match dates.expires {
             Some(expires) if expires.saturating_add(self.clock_skew) < now => {
                 return Err(Failure::Expired);
             }
             _ => {}
         }
-        if !self.allows_audience(token) {
+        if !audiences.unwrap_or(&self.audiences).allow(claims) {
             return Err(Failure::AudienceNotAllowed);
         }
-        if self.require_expiration && token.expires().is_none() {
+        if self.require_expiration && dates.expires.is_none() {
             return Err(Failure::VerificationFailed);
         }
         Ok(())
@@ -104,10 +152,17 @@ impl Provider {
             false => Err(Failure::VerificationFailed),
         }
     }
+}
 
-    fn allows_audience(&self, token: &Token<'_>) -> bool {
-        self.audiences.is_empty()
-            || token.audiences().any(|name| self.audiences.contains(audience(name)))
+impl Audiences {
+    /// Those with these names.
+    #[must_use]
+    pub fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| audience(name).to_owned()).collect())
+    }
+
+    fn allow(&self, claims: &Claims) -> bool {
+        self.0.is_empty() || token::audiences(claims).any(|name| self.0.contains(audience(name)))
     }
 }
 
