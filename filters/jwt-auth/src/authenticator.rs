@@ -1,6 +1,6 @@
 //! The decision about a request: which rule it falls under, and whether its tokens satisfy it.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Named};
 use crate::extract::Locations;
 use crate::provider::Provider;
 use crate::requirement::{
@@ -9,7 +9,6 @@ use crate::requirement::{
 use crate::rules::RuleMatch;
 use crate::status::Failure;
 use jsonwebtoken::AlgorithmFamily;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use tollgate::HostError;
 use tollgate::config::{ConfigError, quoted};
@@ -18,10 +17,10 @@ use tollgate::headers::HeaderMap;
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Authenticator {
-    providers: BTreeMap<String, Rc<Provider>>,
+    providers: Named<Rc<Provider>>,
     rules: Vec<Rule>,
     filter_state: Option<FilterStateRules>,
-    output_headers: BTreeSet<String>,
+    output_headers: Vec<String>,
     bypass_cors_preflight: bool,
 }
 
@@ -36,7 +35,7 @@ struct Rule {
 #[derive(Debug)]
 struct FilterStateRules {
     key: String,
-    requires: BTreeMap<String, Requirement>,
+    requires: Named<Requirement>,
 }
 
 /// What becomes of a request.
@@ -99,18 +98,18 @@ impl Authenticator {
         if config.providers.is_empty() {
             return Err(ConfigError::new("providers", "no provider", "at least one"));
         }
-        let mut providers = BTreeMap::new();
-        for (name, provider) in &config.providers {
-            let provider =
-                Provider::new(provider).map_err(|error| error.at(name).at("providers"))?;
-            providers.insert(name.clone(), Rc::new(provider));
-        }
+        let providers = config.providers.try_map(|name, provider| {
+            Provider::new(provider).map(Rc::new).map_err(|error| error.at(name).at("providers"))
+        })?;
         let everyone = Everyone::new(
             providers.values().cloned().collect(),
             Locations::of(config.providers.values()),
         );
         let mut compiler = Compiler::new(&providers, everyone);
-        let named = requirement_map(&config.requirement_map, &mut compiler)?;
+        let named = config.requirement_map.try_map(|name, requirement| {
+            let requirement = compiler.compile(requirement);
+            requirement.map(Rc::new).map_err(|error| error.at(name).at("requirement_map"))
+        })?;
         let mut rules = Vec::new();
         for (index, rule) in config.rules.iter().enumerate() {
             let rule = Rule::new(rule, &named, &mut compiler)
@@ -127,6 +126,8 @@ impl Authenticator {
         let mut output_headers = compiler.status_headers();
         let outputs = providers.values().map(|provider| provider.output());
         output_headers.extend(outputs.flat_map(|output| output.headers().map(str::to_owned)));
+        output_headers.sort_unstable();
+        output_headers.dedup();
         Ok(Self {
             providers,
             rules,
@@ -138,7 +139,7 @@ impl Authenticator {
 
     /// The providers by their names.
     pub fn providers(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.providers.iter().map(|(name, provider)| (name.as_str(), &**provider))
+        self.providers.iter().map(|(name, provider)| (name, &**provider))
     }
 
     /// Whether a provider has a key of this family.
@@ -213,24 +214,10 @@ fn is_cors_preflight(headers: &HeaderMap) -> bool {
         && present("access-control-request-method")
 }
 
-/// Checks the requirements that have names.
-fn requirement_map(
-    config: &BTreeMap<String, config::Requirement>,
-    compiler: &mut Compiler<'_>,
-) -> Result<BTreeMap<String, Rc<Requirement>>, ConfigError> {
-    let mut named = BTreeMap::new();
-    for (name, requirement) in config {
-        let requirement =
-            compiler.compile(requirement).map_err(|error| error.at(name).at("requirement_map"))?;
-        named.insert(name.clone(), Rc::new(requirement));
-    }
-    Ok(named)
-}
-
 impl Rule {
     fn new(
         config: &config::Rule,
-        named: &BTreeMap<String, Rc<Requirement>>,
+        named: &Named<Rc<Requirement>>,
         compiler: &mut Compiler<'_>,
     ) -> Result<Self, ConfigError> {
         let matcher = RuleMatch::new(&config.matcher).map_err(|error| error.at("match"))?;
@@ -243,7 +230,7 @@ impl Rule {
             (None, Some(name)) => match named.get(name) {
                 Some(requirement) => Some(requirement.clone()),
                 None => {
-                    let names: Vec<_> = named.keys().map(|name| quoted(name)).collect();
+                    let names: Vec<_> = named.iter().map(|(name, _)| quoted(name)).collect();
                     let allowed = match names.is_empty() {
                         true => "the name of an entry of `requirement_map`".to_owned(),
                         false => names.join(", "),
@@ -272,12 +259,9 @@ impl FilterStateRules {
             let allowed = "the key of an object in the filter state, such as \"wasm.tenant\"";
             return Err(ConfigError::new("name", quoted(&config.name), allowed));
         }
-        let mut requires = BTreeMap::new();
-        for (value, requirement) in &config.requires {
-            let requirement =
-                compiler.compile(requirement).map_err(|error| error.at(value).at("requires"))?;
-            requires.insert(value.clone(), requirement);
-        }
+        let requires = config.requires.try_map(|value, requirement| {
+            compiler.compile(requirement).map_err(|error| error.at(value).at("requires"))
+        })?;
         Ok(Self { key: config.name.clone(), requires })
     }
 }

@@ -171,12 +171,10 @@ fn weight(token: &[u8], verified: &Verified) -> usize {
     /// A slot, its place, and what the allocator needs for each block.
     const OVERHEAD: usize = 160;
     let written = verified.written.headers.iter().map(|(_, value)| value.len().saturating_add(40));
-    let claims = verified
-        .claims
-        .0
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(claims::weight(value)));
-    written.chain(claims).fold(token.len().saturating_add(OVERHEAD), usize::saturating_add)
+    let properties =
+        verified.written.properties.iter().map(|(_, value)| value.len().saturating_add(40));
+    let claims = verified.claims.iter().map(|claims| claims::weight_of(&claims.0));
+    written.chain(properties).chain(claims).fold(token.len().saturating_add(OVERHEAD), usize::saturating_add)
 }
 
 /// Spreads keys that are random already.

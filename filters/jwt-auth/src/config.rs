@@ -5,6 +5,7 @@
 //! that is not here is refused by name.
 
 mod matching;
+mod named;
 mod provider;
 mod requirement;
 
@@ -12,12 +13,12 @@ pub use matching::{
     HeaderMatcher, Int64Range, Match, PathMatchPolicy, QueryParameterMatcher, RegexMatcher,
     StringMatcher, UriTemplate,
 };
-pub use provider::{ClaimToHeader, FromHeader, Provider};
+pub use named::Named;
+pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
 };
 
-use std::collections::BTreeMap;
 use tollgate::prelude::*;
 
 /// Who may pass the filter `jwt-auth`: Envoy's `JwtAuthentication`.
@@ -25,14 +26,14 @@ use tollgate::prelude::*;
 pub struct Config {
     /// Who issues tokens, and what becomes of theirs; by a name that rules refer to. At least one.
     #[schemars(extend("minProperties" = 1))]
-    pub providers: BTreeMap<String, Provider>,
+    pub providers: Named<Provider>,
     /// Which requests need which token. The first rule that matches decides; a request that no rule
     /// matches passes, unless `filter_state_rules` say something else.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// Requirements by names that `requirement_name` refers to.
     #[serde(default)]
-    pub requirement_map: BTreeMap<String, Requirement>,
+    pub requirement_map: Named<Requirement>,
     /// What a request that no rule matches needs, by what an earlier filter has left in the filter
     /// state.
     #[serde(default)]
@@ -43,6 +44,9 @@ pub struct Config {
     /// Whether a denial says no more than its status: no body, no `www-authenticate`.
     #[serde(default)]
     pub strip_failure_response: bool,
+    /// Tells the stats of this filter from those of another one: their label `stat_prefix`.
+    #[serde(default)]
+    pub stat_prefix: String,
 }
 
 /// What some requests need.

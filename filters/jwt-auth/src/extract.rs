@@ -8,7 +8,6 @@
 use crate::config;
 use crate::status::Failure;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 use tollgate::config::ConfigError;
 use tollgate::cookies::Cookies;
 use tollgate::headers::HeaderMap;
@@ -36,14 +35,14 @@ pub enum Place {
 #[derive(Clone, Debug, Default)]
 struct Issuers {
     any: bool,
-    named: BTreeSet<String>,
+    named: Vec<String>,
 }
 
 impl Issuers {
     fn add(&mut self, issuer: &str) {
         match issuer {
             "" => self.any = true,
-            issuer => drop(self.named.insert(issuer.to_owned())),
+            issuer => self.named.push(issuer.to_owned()),
         }
     }
 }
@@ -83,31 +82,31 @@ impl Location {
     /// Whether tokens of this issuer may be here.
     #[must_use]
     pub fn allows_issuer(&self, issuer: &str) -> bool {
-        self.issuers.any || self.issuers.named.contains(issuer)
+        self.issuers.any || self.issuers.named.iter().any(|named| named == issuer)
     }
 }
 
 impl Locations {
     /// The places of some providers.
     pub fn of<'a>(providers: impl IntoIterator<Item = &'a config::Provider>) -> Self {
-        // Ordered as Envoy's maps are, whose keys for headers are name and prefix in one.
-        let (mut headers, mut params, mut cookies) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut locations = Self::default();
         for provider in providers {
             for place in places(provider) {
-                let (map, key) = match &place {
-                    Place::Header { name, prefix } => (&mut headers, format!("{name}{prefix}")),
-                    Place::Param(name) => (&mut params, name.clone()),
-                    Place::Cookie(name) => (&mut cookies, name.clone()),
+                let list = match &place {
+                    Place::Header { .. } => &mut locations.headers,
+                    Place::Param(_) => &mut locations.params,
+                    Place::Cookie(_) => &mut locations.cookies,
                 };
-                let location: &mut Location = map
-                    .entry(key)
-                    .or_insert_with(|| Location { place, issuers: Issuers::default() });
-                location.issuers.add(&provider.issuer);
+                let index = list.partition_point(|location| location.place < place);
+                if list.get(index).is_none_or(|location| location.place != place) {
+                    list.insert(index, Location { place, issuers: Issuers::default() });
+                }
+                if let Some(location) = list.get_mut(index) {
+                    location.issuers.add(&provider.issuer);
+                }
             }
         }
-        let list = |map: BTreeMap<String, Location>| map.into_values().collect();
-        Self { headers: list(headers), params: list(params), cookies: list(cookies) }
+        locations
     }
 
     /// The tokens of a request, in the order of the places. Envoy tries the last one first.

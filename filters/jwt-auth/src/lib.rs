@@ -29,11 +29,14 @@ mod testing;
 use authenticator::{Authenticator, Decision, Denial, Verdict};
 use extract::{Place, without_param};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
+use output::failure_json;
 use realm::realm;
 use requirement::{Outcome, Surroundings};
 use self_test::Verifier;
 use status::Failure;
+use std::rc::Rc;
 use token::Token;
+use tollgate::host::{Declaration, Kind, Property};
 use tollgate::prelude::*;
 use tollgate::properties::Properties;
 use tollgate::time;
@@ -42,6 +45,8 @@ use tollgate::time;
 #[derive(Debug)]
 pub struct JwtAuth {
     authenticator: Authenticator,
+    /// What tokens may leave in the filter state.
+    properties: Vec<(Rc<str>, Property)>,
     strip_failure_response: bool,
     stats: Stats,
 }
@@ -66,7 +71,11 @@ impl HttpFilter for JwtAuth {
 
     fn configure(config: config::Config, setup: &mut Setup) -> Result<Self, ConfigError> {
         let strip_failure_response = config.strip_failure_response;
+        let stats = Stats::new(setup, &config.stat_prefix)?;
         let authenticator = Authenticator::new(config)?;
+        if setup.is_chained() {
+            authenticator.providers().for_each(|(_, provider)| provider.keep_claims());
+        }
         for family in [AlgorithmFamily::Rsa, AlgorithmFamily::Ec] {
             if authenticator.uses(family) && self_test::run(family)? == Verifier::Module {
                 tollgate::warn!(
@@ -76,7 +85,8 @@ impl HttpFilter for JwtAuth {
             }
         }
         report(&authenticator);
-        Ok(Self { authenticator, strip_failure_response, stats: Stats::new(setup)? })
+        let properties = declare(&authenticator, setup)?;
+        Ok(Self { authenticator, properties, strip_failure_response, stats })
     }
 
     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
@@ -89,6 +99,9 @@ impl HttpFilter for JwtAuth {
         let Decision { verdict, outcome } =
             self.authenticator.decide(request.headers()?, now, &request.properties())?;
         self.stats.count_cache(&outcome);
+        for (name, failure) in &outcome.failed {
+            self.leave(name, &failure_json(*failure))?;
+        }
         match verdict {
             Verdict::Bypassed => self.stats.cors_preflight_bypassed.increment(),
             Verdict::Allowed => self.apply(&outcome, request)?,
@@ -116,28 +129,45 @@ impl Surroundings for Properties {
 impl JwtAuth {
     /// Lets the upstream know what the tokens have brought.
     fn apply(&self, outcome: &Outcome<'_>, request: &mut Request<'_>) -> Result<()> {
+        let mut clear_route_cache = false;
         for accepted in &outcome.accepted {
             if !accepted.provider.forwards() {
                 remove(accepted.location.place(), request)?;
             }
-            for (name, value) in &accepted.token.written.headers {
+            let written = &accepted.token.written;
+            for (name, value) in &written.headers {
                 request.headers_mut().append(name, value)?;
             }
-            match accepted.token.written.unwritable {
-                0 => {}
-                count => self.stats.unwritable_claims.add(count),
+            for (name, value) in &written.properties {
+                self.leave(name, value)?;
             }
+            if written.unwritable > 0 {
+                self.stats.unwritable_claims.add(written.unwritable);
+            }
+            clear_route_cache |= written.clear_route_cache;
+        }
+        if clear_route_cache {
+            request.clear_route_cache()?;
         }
         match outcome.unverified {
             Some(Some(header)) => request.headers_mut().set(header, "false")?,
             Some(None) => {}
             None => {
-                if let Some(accepted) = outcome.accepted.last() {
-                    request.extensions().insert_shared(accepted.token.claims.clone());
+                let claims = outcome.accepted.last().and_then(|last| last.token.claims.clone());
+                if let Some(claims) = claims {
+                    request.extensions().insert_shared(claims);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Leaves a text in the filter state.
+    fn leave(&self, name: &str, value: &str) -> Result<()> {
+        match self.properties.iter().find(|(it, _)| **it == *name) {
+            Some((_, property)) => property.set(value),
+            None => Ok(()),
+        }
     }
 
     fn reply(&self, failure: Failure, request: &Request<'_>) -> Result<LocalReply> {
@@ -151,18 +181,22 @@ impl JwtAuth {
 }
 
 impl Stats {
-    fn new(setup: &Setup) -> Result<Self> {
+    fn new(setup: &Setup, prefix: &str) -> Result<Self, ConfigError> {
+        let metrics = match prefix {
+            "" => setup.metrics(),
+            prefix => setup.metrics().tagged("stat_prefix", prefix),
+        };
         let mut failures = Vec::new();
         for failure in Failure::ALL {
-            failures.push((*failure, setup.counter(failure.counter())?));
+            failures.push((*failure, metrics.counter(failure.counter())?));
         }
         Ok(Self {
-            allowed: setup.counter("allowed")?,
-            denied: setup.counter("denied")?,
-            cors_preflight_bypassed: setup.counter("cors_preflight_bypassed")?,
-            jwt_cache_hit: setup.counter("jwt_cache_hit")?,
-            jwt_cache_miss: setup.counter("jwt_cache_miss")?,
-            unwritable_claims: setup.counter("unwritable_claims")?,
+            allowed: metrics.counter("allowed")?,
+            denied: metrics.counter("denied")?,
+            cors_preflight_bypassed: metrics.counter("cors_preflight_bypassed")?,
+            jwt_cache_hit: metrics.counter("jwt_cache_hit")?,
+            jwt_cache_miss: metrics.counter("jwt_cache_miss")?,
+            unwritable_claims: metrics.counter("unwritable_claims")?,
             failures,
         })
     }
@@ -185,6 +219,23 @@ impl Stats {
             tollgate::debug!("tollgate jwt_auth: {}, kid {kid}", denial.failure.message());
         }
     }
+}
+
+/// Declares what tokens may leave in the filter state: texts, each name once.
+fn declare(
+    authenticator: &Authenticator,
+    setup: &Setup,
+) -> Result<Vec<(Rc<str>, Property)>, ConfigError> {
+    let mut declared: Vec<(Rc<str>, Property)> = Vec::new();
+    for (_, provider) in authenticator.providers() {
+        for name in provider.output().properties() {
+            if declared.iter().all(|(it, _)| it != name) {
+                let property = Property::declare(setup, name, Declaration::new(Kind::Text))?;
+                declared.push((name.clone(), property));
+            }
+        }
+    }
+    Ok(declared)
 }
 
 /// Removes the place of a token from the request; a cookie stays, as in Envoy.

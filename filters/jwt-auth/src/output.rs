@@ -1,11 +1,14 @@
 //! What the upstream learns from a verified token: headers made of its claims and its payload.
 
-use crate::claims;
+use crate::claims::{self, Ambiguous};
 use crate::config::{ClaimToHeader, Provider};
-use crate::token::Token;
+use crate::status::Failure;
+use crate::token::{Claims, Token};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use tollgate::config::{ConfigError, quoted};
+use tollgate::config::{ConfigError, exactly_one, quoted};
+use tollgate::host::Property;
 
 /// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
 /// request or its framing, and an `authorization` that is removed first leaves no token to read.
@@ -17,12 +20,18 @@ const RESERVED: &[&str] =
 pub struct Output {
     claims: Vec<ClaimHeader>,
     payload: Option<PayloadHeader>,
+    payload_property: Option<Rc<str>>,
+    space_delimited: Vec<String>,
+    header_property: Option<Rc<str>>,
+    failure_property: Option<Rc<str>>,
+    clear_route_cache: bool,
 }
 
 #[derive(Debug)]
 struct ClaimHeader {
     header: Rc<str>,
     path: Vec<String>,
+    join: Option<String>,
 }
 
 #[derive(Debug)]
@@ -38,6 +47,10 @@ pub struct Written {
     pub headers: Vec<(Rc<str>, String)>,
     /// How many claims could not become a header.
     pub unwritable: u64,
+    /// What to leave in the filter state.
+    pub properties: Vec<(Rc<str>, String)>,
+    /// Whether Envoy has to choose the route again.
+    pub clear_route_cache: bool,
 }
 
 impl Output {
@@ -62,7 +75,22 @@ impl Output {
                 padded: config.pad_forward_payload_header,
             }),
         };
-        Ok(Self { claims, payload })
+        let property = |field: &str, name: &str| match name {
+            "" => Ok(None),
+            name => property(name).map(Some).map_err(|error| error.at(field)),
+        };
+        Ok(Self {
+            claims,
+            payload,
+            payload_property: property("payload_in_metadata", &config.payload_in_metadata)?,
+            space_delimited: config.normalize_payload_in_metadata.space_delimited_claims.clone(),
+            header_property: property("header_in_metadata", &config.header_in_metadata)?,
+            failure_property: property(
+                "failed_status_in_metadata",
+                &config.failed_status_in_metadata,
+            )?,
+            clear_route_cache: config.clear_route_cache,
+        })
     }
 
     /// Every header this output may set, in lower case.
@@ -79,16 +107,74 @@ impl Output {
             let padding = if *padded { padding(token.payload()) } else { "" };
             written.headers.push((header.clone(), format!("{}{padding}", token.payload())));
         }
-        for ClaimHeader { header, path } in &self.claims {
-            match claims::find(token.claims(), path).and_then(claims::text) {
-                Some(text) if claims::fits_header(&text) => {
-                    written.headers.push((header.clone(), text));
-                }
-                Some(_) => written.unwritable = written.unwritable.saturating_add(1),
-                None => {}
+        let payload_headers = written.headers.len();
+        for claim in &self.claims {
+            match claim.value(token) {
+                Ok(Some(text)) => written.headers.push((claim.header.clone(), text)),
+                Ok(None) => {}
+                Err(Ambiguous) => written.unwritable = written.unwritable.saturating_add(1),
             }
         }
+        let claims_written = written.headers.len() > payload_headers;
+        if let Some(name) = &self.header_property {
+            written.properties.push((name.clone(), json(token.header())));
+        }
+        if let Some(name) = &self.payload_property {
+            written.properties.push((name.clone(), self.payload_json(token.claims())));
+        }
+        written.clear_route_cache =
+            self.clear_route_cache && (claims_written || self.payload_property.is_some());
         written
+    }
+
+    /// Every property in the filter state that this output may set.
+    pub fn properties(&self) -> impl Iterator<Item = &Rc<str>> {
+        [&self.payload_property, &self.header_property, &self.failure_property].into_iter().flatten()
+    }
+
+    /// The property in which the reason of a failure is left.
+    #[must_use]
+    pub fn failure_property(&self) -> Option<&Rc<str>> {
+        self.failure_property.as_ref()
+    }
+
+    /// The payload, with lists in the place of texts that are lists.
+    fn payload_json(&self, claims: &Claims) -> String {
+        if self.space_delimited.is_empty() {
+            return json(claims);
+        }
+        let mut claims = claims.clone();
+        for name in &self.space_delimited {
+            if let Some(claim @ Value::String(_)) = claims.get_mut(name) {
+                let words = claim.as_str().unwrap_or_default().split(' ');
+                *claim = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            }
+        }
+        json(&claims)
+    }
+}
+
+/// An object as compact JSON.
+fn json(object: &Claims) -> String {
+    // Its members are texts, so that it cannot fail.
+    serde_json::to_string(object).unwrap_or_default()
+}
+
+/// What the filter state is told about a failure, as Envoy's metadata has it.
+#[must_use]
+pub fn failure_json(failure: Failure) -> String {
+    format!(r#"{{"code":"{}","message":"{}"}}"#, failure.code(), failure.message())
+}
+
+/// The name of a property, if it can be one.
+fn property(name: &str) -> Result<Rc<str>, ConfigError> {
+    match Property::undeclared(name) {
+        Ok(_) => Ok(name.into()),
+        Err(_) => Err(ConfigError::new(
+            "",
+            quoted(name),
+            "a name for the filter state that is not the one of an attribute",
+        )),
     }
 }
 
@@ -96,10 +182,36 @@ impl ClaimHeader {
     fn new(config: &ClaimToHeader, names: &mut BTreeSet<String>) -> Result<Self, ConfigError> {
         let header =
             header_name(&config.header_name, names).map_err(|error| error.at("header_name"))?;
-        if config.claim_name.is_empty() {
-            return Err(ConfigError::new("claim_name", "an empty name", "the name of a claim"));
+        exactly_one(&[
+            ("claim_name", config.claim_name.is_some()),
+            ("claim_path", config.claim_path.is_some()),
+        ])?;
+        let (field, path) = match (&config.claim_name, &config.claim_path) {
+            (Some(name), _) => ("claim_name", name.split('.').map(str::to_owned).collect()),
+            (None, path) => ("claim_path", path.clone().unwrap_or_default()),
+        };
+        if path.iter().all(String::is_empty) {
+            return Err(ConfigError::new(field, "an empty name", "the name of a claim"));
         }
-        Ok(Self { header, path: config.claim_name.split('.').map(str::to_owned).collect() })
+        if config.join.as_deref().is_some_and(|join| !claims::may_stand_in_header(join)) {
+            let allowed = "a text without control characters that is not empty";
+            return Err(ConfigError::new("join", "another text", allowed));
+        }
+        Ok(Self { header, path, join: config.join.clone() })
+    }
+
+    /// The value of the header; none if there is nothing to say.
+    fn value(&self, token: &Token<'_>) -> Result<Option<String>, Ambiguous> {
+        let text = match (claims::find(token.claims(), &self.path), &self.join) {
+            (Some(Value::Array(list)), Some(join)) => {
+                Some(claims::joined(list, join)?).filter(|text| !text.is_empty())
+            }
+            (claim, _) => claim.and_then(claims::text),
+        };
+        match text {
+            Some(text) if !claims::fits_header(&text) => Err(Ambiguous),
+            text => Ok(text),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! An issuer of tokens: what it takes for one of its tokens to be good.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Limits};
 use crate::config;
 use crate::extract::{self, Locations};
 use crate::keys::KeySet;
 use crate::output::Output;
+use crate::requirement::Verified;
+use crate::rules::TextMatch;
 use crate::status::Failure;
 use crate::token::{self, Claims, Dates, Token};
 use jsonwebtoken::DecodingKey;
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 use tollgate::config::{ConfigError, Secret};
 
 /// The default for `clock_skew_seconds`.
@@ -22,16 +24,21 @@ pub struct Provider {
     audiences: Audiences,
     clock_skew: u64,
     require_expiration: bool,
+    max_lifetime: Option<Duration>,
+    subjects: Option<TextMatch>,
+    required_type: Option<String>,
+    max_token_bytes: usize,
     locations: Locations,
     forward: bool,
     keys: KeySet,
     output: Output,
     cache: RefCell<Cache>,
+    keeps_claims: Cell<bool>,
 }
 
 /// Who tokens may be for; anybody, if it is empty.
 #[derive(Clone, Debug, Default)]
-pub struct Audiences(BTreeSet<String>);
+pub struct Audiences(Vec<String>);
 
 impl Provider {
     /// Checks the configuration of one provider.
@@ -45,16 +52,33 @@ impl Provider {
             seconds => seconds,
         };
         extract::check(config)?;
+        let subjects = match &config.subjects {
+            None => None,
+            Some(subjects) => {
+                Some(TextMatch::new(subjects).map_err(|error| error.at("subjects"))?)
+            }
+        };
+        if config.required_type.as_deref() == Some("") {
+            let allowed = "a type such as \"at+jwt\"";
+            return Err(ConfigError::new("required_type", "an empty type", allowed));
+        }
         Ok(Self {
             issuer: config.issuer.clone(),
             audiences: Audiences::new(&config.audiences),
             clock_skew: u64::from(skew),
             require_expiration: config.require_expiration,
+            max_lifetime: config.max_lifetime.map(|lifetime| lifetime.get()),
+            subjects,
+            required_type: config.required_type.clone(),
+            max_token_bytes: config
+                .max_token_bytes
+                .map_or(token::MAX_TOKEN_BYTES, |bytes| bytes.get() as usize),
             locations: Locations::of([config]),
             forward: config.forward,
             keys: keys(&config.local_jwks).map_err(|error| error.at("local_jwks"))?,
             output: Output::new(config)?,
-            cache: RefCell::default(),
+            cache: RefCell::new(Cache::new(limits(config.jwt_cache_config))),
+            keeps_claims: Cell::new(false),
         })
     }
 
@@ -79,7 +103,18 @@ impl Provider {
     /// The longest token it takes, in bytes.
     #[must_use]
     pub fn max_token_bytes(&self) -> usize {
-        token::MAX_TOKEN_BYTES
+        self.max_token_bytes
+    }
+
+    /// Keeps the claims of verified tokens from now on, for who looks at them again.
+    pub fn keep_claims(&self) {
+        self.keeps_claims.set(true);
+    }
+
+    /// Whether the claims of verified tokens are kept.
+    #[must_use]
+    pub fn keeps_claims(&self) -> bool {
+        self.keeps_claims.get()
     }
 
     /// The keys.
@@ -109,27 +144,83 @@ impl Provider {
     /// The first claim that is not.
     pub fn check(
         &self,
-        claims: &Claims,
-        dates: Dates,
+        token: &Token<'_>,
         audiences: Option<&Audiences>,
         now: u64,
     ) -> Result<(), Failure> {
+        self.check_type(token)?;
+        self.check_times(token.dates(), now)?;
+        if !audiences.unwrap_or(&self.audiences).allow(token.claims()) {
+            return Err(Failure::AudienceNotAllowed);
+        }
+        let subject = token::text_claim(token.claims(), "sub");
+        if self.subjects.as_ref().is_some_and(|subjects| !subjects.matches(subject.as_bytes())) {
+            return Err(Failure::VerificationFailed);
+        }
+        self.check_lifetime(token.dates(), now)
+    }
+
+    /// The same for a token that was checked before: what cannot have changed is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The first claim that is not what this provider wants.
+    pub fn check_again(
+        &self,
+        token: &Verified,
+        audiences: Option<&Audiences>,
+        now: u64,
+    ) -> Result<(), Failure> {
+        self.check_times(token.dates, now)?;
+        let is_allowed = match (audiences, &token.claims) {
+            (None, _) => token.has_audience,
+            (Some(audiences), Some(claims)) => audiences.allow(&claims.0),
+            (Some(_), None) => false,
+        };
+        if !is_allowed {
+            return Err(Failure::AudienceNotAllowed);
+        }
+        self.check_lifetime(token.dates, now)
+    }
+
+    /// Whether claims are for one of the audiences of this provider.
+    #[must_use]
+    pub fn allows_audience(&self, claims: &Claims) -> bool {
+        self.audiences.allow(claims)
+    }
+
+    fn check_times(&self, dates: Dates, now: u64) -> Result<(), Failure> {
         if now.saturating_add(self.clock_skew) < dates.not_before {
             return Err(Failure::NotYetValid);
         }
         match dates.expires {
-            Some(expires) if expires.saturating_add(self.clock_skew) < now => {
-                return Err(Failure::Expired);
+            Some(expires) if expires.saturating_add(self.clock_skew) < now => Err(Failure::Expired),
+            _ => Ok(()),
+        }
+    }
+
+    /// As in Envoy, the lifetime is what is left of it. Unlike there, a token from the future has none.
+    fn check_lifetime(&self, dates: Dates, now: u64) -> Result<(), Failure> {
+        let is_good = match (self.max_lifetime, dates.expires) {
+            (None, expires) => expires.is_some() || !self.require_expiration,
+            (Some(_), None) => false,
+            (Some(most), Some(expires)) => {
+                let issued_at = dates.issued_at.unwrap_or_default();
+                Duration::from_secs(expires.saturating_sub(now)) <= most
+                    && issued_at <= now.saturating_add(self.clock_skew)
             }
-            _ => {}
+        };
+        if is_good { Ok(()) } else { Err(Failure::VerificationFailed) }
+    }
+
+    /// As media types are compared (RFC 7515, 4.1.9).
+    fn check_type(&self, token: &Token<'_>) -> Result<(), Failure> {
+        let Some(required) = &self.required_type else { return Ok(()) };
+        let is = plain_type(token::text_claim(token.header(), "typ"));
+        match is.eq_ignore_ascii_case(plain_type(required)) {
+            true => Ok(()),
+            false => Err(Failure::TypNotAccepted),
         }
-        if !audiences.unwrap_or(&self.audiences).allow(claims) {
-            return Err(Failure::AudienceNotAllowed);
-        }
-        if self.require_expiration && dates.expires.is_none() {
-            return Err(Failure::VerificationFailed);
-        }
-        Ok(())
     }
 
     /// Whether one of the keys made the signature of a token; `verify` says it of one key.
@@ -161,8 +252,29 @@ impl Audiences {
         Self(names.iter().map(|name| audience(name).to_owned()).collect())
     }
 
-    fn allow(&self, claims: &Claims) -> bool {
-        self.0.is_empty() || token::audiences(claims).any(|name| self.0.contains(audience(name)))
+    /// Whether a token with these claims is for one of them.
+    #[must_use]
+    pub fn allow(&self, claims: &Claims) -> bool {
+        self.0.is_empty() || token::audiences(claims).any(|name| self.0.iter().any(|it| it == audience(name)))
+    }
+}
+
+/// A media type without the `application/` that may be left out.
+fn plain_type(name: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match name.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => name,
+    }
+}
+
+fn limits(config: config::JwtCacheConfig) -> Limits {
+    let default = Limits::default();
+    let or = |number: u32, default: usize| if number == 0 { default } else { number as usize };
+    Limits {
+        tokens: or(config.jwt_cache_size, default.tokens),
+        token_bytes: or(config.jwt_max_token_size, default.token_bytes),
+        ..default
     }
 }
 

@@ -94,8 +94,10 @@ pub struct Everyone {
 /// What is kept of a token that may be believed.
 #[derive(Debug)]
 pub struct Verified {
-    /// Its claims, for the filters behind this one in a chain.
-    pub claims: Rc<VerifiedClaims>,
+    /// Its claims, if somebody looks at them again.
+    pub claims: Option<Rc<VerifiedClaims>>,
+    /// Whether it is for an audience of its provider.
+    pub has_audience: bool,
     /// Its times.
     pub dates: Dates,
     /// What it becomes.
@@ -120,6 +122,8 @@ pub struct Outcome<'a> {
     pub accepted: Vec<Accepted<'a>>,
     /// The header that says that they were not verified, if they were not.
     pub unverified: Option<Option<&'a str>>,
+    /// What to leave in the filter state about tokens that are missing or bad.
+    pub failed: Vec<(&'a str, Failure)>,
     /// How many tokens had been verified before.
     pub cache_hits: u64,
     /// How many had not.
@@ -184,6 +188,19 @@ impl OfProvider {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
+        self.take_all(attempt, outcome).map_err(|denial| {
+            if let Some(property) = self.provider.output().failure_property() {
+                outcome.failed.push((property, denial.failure));
+            }
+            denial.into()
+        })
+    }
+
+    fn take_all<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+    ) -> Result<(), Denial> {
         let provider = &*self.provider;
         let found = provider.locations().find(attempt.headers);
         if found.is_empty() {
@@ -209,7 +226,7 @@ impl OfProvider {
         let cached = provider.cache().borrow_mut().get(bytes);
         if let Some(token) = cached {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
-            provider.check(&token.claims.0, token.dates, audiences, attempt.now)?;
+            provider.check_again(&token, audiences, attempt.now)?;
             return Ok(token);
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
@@ -230,7 +247,7 @@ fn verify(
     audiences: Option<&Audiences>,
     attempt: &Attempt<'_>,
 ) -> Result<Rc<Verified>, Denial> {
-    provider.check(token.claims(), token.dates(), audiences, attempt.now)?;
+    provider.check(&token, audiences, attempt.now)?;
     provider
         .check_signature(&token, |token, key| attempt.around.verify(token, key))
         .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
@@ -240,7 +257,9 @@ fn verify(
 /// What is kept of a token; the caller has a reason to believe it.
 fn believe(provider: &Provider, token: Token<'_>) -> Rc<Verified> {
     let (written, dates) = (provider.output().write(&token), token.dates());
-    Rc::new(Verified { claims: Rc::new(VerifiedClaims(token.into_claims())), dates, written })
+    let has_audience = provider.allows_audience(token.claims());
+    let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
+    Rc::new(Verified { claims, has_audience, dates, written })
 }
 
 /// A `kid` that a log can bear.

@@ -10,11 +10,8 @@ fn verified(id: u64) -> Rc<Verified> {
     let mut claims = Map::new();
     claims.insert("id".to_owned(), json!(id));
     let dates = Dates { not_before: 0, expires: None, issued_at: None };
-    Rc::new(Verified {
-        claims: Rc::new(VerifiedClaims(claims)),
-        dates,
-        written: Written::default(),
-    })
+    let claims = Some(Rc::new(VerifiedClaims(claims)));
+    Rc::new(Verified { claims, has_audience: true, dates, written: Written::default() })
 }
 
 fn token(id: u64) -> Vec<u8> {
@@ -22,7 +19,8 @@ fn token(id: u64) -> Vec<u8> {
 }
 
 fn id(cache: &mut Cache, token: &[u8]) -> Option<u64> {
-    cache.get(token).map(|verified| verified.claims.0["id"].as_u64().unwrap())
+    let verified = cache.get(token)?;
+    verified.claims.as_ref().unwrap().0["id"].as_u64()
 }
 
 fn limited(tokens: usize, bytes: usize) -> Cache {

@@ -1,6 +1,6 @@
 //! What requests need.
 
-use std::collections::BTreeMap;
+use super::Named;
 use tollgate::config::HeaderName;
 use tollgate::prelude::*;
 
@@ -74,5 +74,5 @@ pub struct FilterStateRules {
     /// The requirement for each text that may be there. For another text, or none, nothing is
     /// required, as in Envoy.
     #[serde(default)]
-    pub requires: BTreeMap<String, Requirement>,
+    pub requires: Named<Requirement>,
 }

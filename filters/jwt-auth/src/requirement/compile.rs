@@ -1,9 +1,8 @@
 //! From what the operator writes to requirements.
 
 use super::{AnyOf, Everyone, ExtractOnly, OfProvider, Requirement};
-use crate::config;
+use crate::config::{self, Named};
 use crate::provider::{Audiences, Provider};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use tollgate::config::{ConfigError, exactly_one, quoted};
 
@@ -13,22 +12,22 @@ pub(crate) const STATUS_HEADER: &str = "x-jwt-signature-verified";
 /// Compiles requirements.
 #[derive(Debug)]
 pub struct Compiler<'a> {
-    providers: &'a BTreeMap<String, Rc<Provider>>,
+    providers: &'a Named<Rc<Provider>>,
     everyone: Rc<Everyone>,
     /// The headers that say that a token was not verified.
-    status_headers: BTreeSet<String>,
+    status_headers: Vec<String>,
 }
 
 impl<'a> Compiler<'a> {
     /// For requirements that are about these providers.
     #[must_use]
-    pub fn new(providers: &'a BTreeMap<String, Rc<Provider>>, everyone: Everyone) -> Self {
-        Self { providers, everyone: Rc::new(everyone), status_headers: BTreeSet::new() }
+    pub fn new(providers: &'a Named<Rc<Provider>>, everyone: Everyone) -> Self {
+        Self { providers, everyone: Rc::new(everyone), status_headers: Vec::new() }
     }
 
     /// The headers by which tokens that are not verified are told.
     #[must_use]
-    pub fn status_headers(self) -> BTreeSet<String> {
+    pub fn status_headers(self) -> Vec<String> {
         self.status_headers
     }
 
@@ -79,10 +78,13 @@ impl<'a> Compiler<'a> {
     ) -> Result<Requirement, ConfigError> {
         match self.providers.get(name) {
             Some(provider) => {
+                if audiences.is_some() {
+                    provider.keep_claims();
+                }
                 Ok(Requirement::Provider(OfProvider { provider: provider.clone(), audiences }))
             }
             None => {
-                let names: Vec<_> = self.providers.keys().map(|name| quoted(name)).collect();
+                let names: Vec<_> = self.providers.iter().map(|(name, _)| quoted(name)).collect();
                 Err(ConfigError::new("provider_name", quoted(name), names.join(", ")))
             }
         }
@@ -132,7 +134,7 @@ impl<'a> Compiler<'a> {
         let name = config.verification_status_header.as_deref().unwrap_or(STATUS_HEADER);
         // `-` turns the mark off, as in Envoy.
         let status_header = (name != "-").then(|| name.to_ascii_lowercase());
-        self.status_headers.insert(STATUS_HEADER.to_owned());
+        self.status_headers.push(STATUS_HEADER.to_owned());
         self.status_headers.extend(status_header.clone());
         ExtractOnly { everyone: self.everyone.clone(), status_header }
     }
