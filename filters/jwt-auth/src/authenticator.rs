@@ -8,7 +8,7 @@ use crate::requirement::{
 };
 use crate::rules::RuleMatch;
 use crate::status::Failure;
-use jsonwebtoken::AlgorithmFamily;
+use jsonwebtoken::Algorithm;
 use std::rc::Rc;
 use tollgate::HostError;
 use tollgate::config::{ConfigError, quoted};
@@ -142,10 +142,10 @@ impl Authenticator {
         self.providers.iter().map(|(name, provider)| (name, &**provider))
     }
 
-    /// Whether a provider has a key of this family.
+    /// Whether a provider has a key that may verify this algorithm.
     #[must_use]
-    pub fn uses(&self, family: AlgorithmFamily) -> bool {
-        self.providers.values().any(|provider| provider.keys().has(family))
+    pub fn uses(&self, algorithm: Algorithm) -> bool {
+        self.providers.values().any(|provider| provider.keys().has(algorithm))
     }
 
     /// Whether there is a rule at all; without one every request passes.

@@ -56,7 +56,9 @@ pub fn joined(list: &[Value], separator: &str) -> Result<String, Ambiguous> {
     let mut texts = Vec::new();
     for element in list.iter().filter(|element| !element.is_null()) {
         match text(element) {
-            Some(text) if !(element.is_array() || element.is_object() || text.contains(separator)) => {
+            Some(text)
+                if !(element.is_array() || element.is_object() || text.contains(separator)) =>
+            {
                 texts.push(text);
             }
             _ => return Err(Ambiguous),

@@ -5,6 +5,7 @@
 //! this file.
 #![forbid(unsafe_code)]
 
+pub mod algorithms;
 pub mod authenticator;
 pub mod cache;
 pub mod claims;
@@ -28,7 +29,7 @@ mod testing;
 
 use authenticator::{Authenticator, Decision, Denial, Verdict};
 use extract::{Place, without_param};
-use jsonwebtoken::{AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use output::failure_json;
 use realm::realm;
 use requirement::{Outcome, Surroundings};
@@ -76,14 +77,7 @@ impl HttpFilter for JwtAuth {
         if setup.is_chained() {
             authenticator.providers().for_each(|(_, provider)| provider.keep_claims());
         }
-        for family in [AlgorithmFamily::Rsa, AlgorithmFamily::Ec] {
-            if authenticator.uses(family) && self_test::run(family)? == Verifier::Module {
-                tollgate::warn!(
-                    "tollgate jwt_auth: the host does not verify {family:?} signatures, so the module \
-                     does: many times slower, and RSA only up to 4096 bits"
-                );
-            }
-        }
+        test_verifiers(&authenticator)?;
         report(&authenticator);
         let properties = declare(&authenticator, setup)?;
         Ok(Self { authenticator, properties, strip_failure_response, stats })
@@ -248,6 +242,25 @@ fn remove(place: &Place, request: &mut Request<'_>) -> Result<()> {
         }
         Place::Cookie(_) => Ok(()),
     }
+}
+
+/// Has the known answers of the algorithms in use verified, and tells the operator of slow ones.
+fn test_verifiers(authenticator: &Authenticator) -> Result<(), ConfigError> {
+    for group in self_test::GROUPS {
+        let (Some(algorithm), true) =
+            (group.first(), group.iter().any(|algorithm| authenticator.uses(*algorithm)))
+        else {
+            continue;
+        };
+        let by_host = matches!(algorithm, Algorithm::RS256 | Algorithm::ES256);
+        if self_test::run(*algorithm)? == Verifier::Module && by_host {
+            tollgate::warn!(
+                "tollgate jwt_auth: the host does not verify {algorithm:?} signatures, so the module \
+                 does: many times slower, and RSA only up to 4096 bits"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Tells the operator what is allowed but rarely meant.

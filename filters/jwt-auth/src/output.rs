@@ -129,7 +129,9 @@ impl Output {
 
     /// Every property in the filter state that this output may set.
     pub fn properties(&self) -> impl Iterator<Item = &Rc<str>> {
-        [&self.payload_property, &self.header_property, &self.failure_property].into_iter().flatten()
+        [&self.payload_property, &self.header_property, &self.failure_property]
+            .into_iter()
+            .flatten()
     }
 
     /// The property in which the reason of a failure is left.

@@ -1,5 +1,6 @@
 //! An issuer of tokens: what it takes for one of its tokens to be good.
 
+use crate::algorithms;
 use crate::cache::{Cache, Limits};
 use crate::config;
 use crate::extract::{self, Locations};
@@ -9,7 +10,7 @@ use crate::requirement::Verified;
 use crate::rules::TextMatch;
 use crate::status::Failure;
 use crate::token::{self, Claims, Dates, Token};
-use jsonwebtoken::DecodingKey;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tollgate::config::{ConfigError, Secret};
@@ -52,11 +53,11 @@ impl Provider {
             seconds => seconds,
         };
         extract::check(config)?;
+        let algorithms = algorithms::allowed(config.algorithms.as_deref())
+            .map_err(|error| error.at("algorithms"))?;
         let subjects = match &config.subjects {
             None => None,
-            Some(subjects) => {
-                Some(TextMatch::new(subjects).map_err(|error| error.at("subjects"))?)
-            }
+            Some(subjects) => Some(TextMatch::new(subjects).map_err(|error| error.at("subjects"))?),
         };
         if config.required_type.as_deref() == Some("") {
             let allowed = "a type such as \"at+jwt\"";
@@ -75,7 +76,7 @@ impl Provider {
                 .map_or(token::MAX_TOKEN_BYTES, |bytes| bytes.get() as usize),
             locations: Locations::of([config]),
             forward: config.forward,
-            keys: keys(&config.local_jwks).map_err(|error| error.at("local_jwks"))?,
+            keys: keys(&config.local_jwks, &algorithms).map_err(|error| error.at("local_jwks"))?,
             output: Output::new(config)?,
             cache: RefCell::new(Cache::new(limits(config.jwt_cache_config))),
             keeps_claims: Cell::new(false),
@@ -255,7 +256,8 @@ impl Audiences {
     /// Whether a token with these claims is for one of them.
     #[must_use]
     pub fn allow(&self, claims: &Claims) -> bool {
-        self.0.is_empty() || token::audiences(claims).any(|name| self.0.iter().any(|it| it == audience(name)))
+        self.0.is_empty()
+            || token::audiences(claims).any(|name| self.0.iter().any(|it| it == audience(name)))
     }
 }
 
@@ -286,13 +288,13 @@ fn audience(name: &str) -> &str {
     rest.strip_suffix('/').unwrap_or(rest)
 }
 
-fn keys(jwks: &Secret) -> Result<KeySet, ConfigError> {
-    KeySet::parse(jwks.expose().as_bytes()).map_err(|error| {
+fn keys(jwks: &Secret, algorithms: &[Algorithm]) -> Result<KeySet, ConfigError> {
+    KeySet::parse_for(algorithms, jwks.expose().as_bytes()).map_err(|error| {
         ConfigError::new(
             jwks.field(),
             error.to_string(),
-            "a JWK set with a key for RS256, RS384, RS512 (RSA of 2048 to 8192 bits) or ES256 \
-             (EC on P-256)",
+            "a JWK set with a key for one of the algorithms: RSA of 2048 to 8192 bits, EC on P-256 or \
+             P-384, OKP on Ed25519, oct of as many bytes as the hash",
         )
     })
 }

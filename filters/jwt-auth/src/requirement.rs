@@ -208,7 +208,7 @@ impl OfProvider {
         }
         // The last one first, as in Envoy: it is the one whose failure the client learns of.
         for Found { location, token } in found.into_iter().rev() {
-            let token = self.authenticate(location, &*token?, attempt, outcome)?;
+            let token = self.authenticate(location, &token?, attempt, outcome)?;
             outcome.accepted.push(Accepted { provider, location, token });
         }
         Ok(())

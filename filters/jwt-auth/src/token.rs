@@ -6,12 +6,12 @@
 //! padding and no stray bits in base64url, JSON as in RFC 8259 without duplicate members, no
 //! `crit`, no `b64` but `true`, no `zip`, and a limit for the length.
 
+use crate::algorithms;
 use crate::status::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
-use std::str::FromStr;
 use tollgate::json;
 
 /// The longest token that is read unless a provider says something else, in bytes.
@@ -195,7 +195,7 @@ fn check_header(header: &Claims) -> Result<(Algorithm, Option<String>), Failure>
     let Some(Value::String(name)) = header.get("alg") else {
         return Err(Failure::HeaderBadAlg);
     };
-    let algorithm = Algorithm::from_str(name).map_err(|_| Failure::AlgNotSupported)?;
+    let algorithm = algorithms::parse(name).ok_or(Failure::AlgNotSupported)?;
     let kid = match header.get("kid") {
         None => None,
         Some(Value::String(kid)) => Some(kid).filter(|kid| !kid.is_empty()).cloned(),

@@ -1,4 +1,5 @@
 mod configuration;
+mod provider_fields;
 
 use super::*;
 use crate::testing::{Signer, World, b64, ec_jwk, ec_key, rsa_jwk, rsa_key};

@@ -20,6 +20,12 @@ pub struct Provider {
     /// The keys: a JWK set (RFC 7517, section 5), as a string that stands here or in an environment
     /// variable of the VM.
     pub local_jwks: Secret,
+    /// Which algorithms tokens may be signed with. `HS256`, `HS384` and `HS512` only if they are listed
+    /// here. Default: all others, which are `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
+    /// `ES384`, `EdDSA` (also called `Ed25519`).
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub algorithms: Option<Vec<String>>,
     /// Whether the upstream gets the token; otherwise the header or the query parameter that it was
     /// in is removed. A cookie stays, as in Envoy.
     #[serde(default)]
