@@ -79,6 +79,20 @@ impl Location {
         &self.place
     }
 
+    /// Refuses the bytes of a token behind which another `authorization` was joined. Needless for a
+    /// token that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::BadFormat`].
+    pub fn check(&self, token: &[u8]) -> Result<(), Failure> {
+        let single = matches!(&self.place, Place::Header { name, .. } if name == AUTHORIZATION);
+        match single && token.contains(&b',') {
+            true => Err(Failure::BadFormat),
+            false => Ok(()),
+        }
+    }
+
     /// Whether tokens of this issuer may be here.
     #[must_use]
     pub fn allows_issuer(&self, issuer: &str) -> bool {
@@ -210,20 +224,26 @@ pub fn check(provider: &config::Provider) -> Result<(), ConfigError> {
 /// The tokens in the values of one header. Of `authorization` there may be only one, whether the
 /// others come on lines of their own or joined by a comma, which is how Envoy hands repeated ones on:
 /// which of them the upstream would believe is anybody's guess.
+///
+/// A comma behind the token is found by [`Location::check`].
 fn header_tokens<'h>(
     headers: &'h HeaderMap,
     name: &str,
     prefix: &[u8],
 ) -> impl Iterator<Item = Result<&'h [u8], Failure>> {
     let single = name == AUTHORIZATION;
-    let repeated = single && headers.get_all(name).nth(1).is_some();
-    let values = headers.get_all(name).take(if repeated { 1 } else { usize::MAX });
-    values.filter_map(move |value| {
+    let mut values = headers.get_all(name);
+    let first = values.next();
+    let repeated = single && values.next().is_some();
+    let others = if repeated { None } else { Some(headers.get_all(name).skip(1)) };
+    first.into_iter().chain(others.into_iter().flatten()).filter_map(move |value| {
         if repeated {
             return Some(Err(Failure::BadFormat));
         }
         let token = behind(prefix, value)?;
-        Some(if single && value.contains(&b',') { Err(Failure::BadFormat) } else { Ok(token) })
+        let before = value.len().saturating_sub(token.len());
+        let joined = single && value.get(..before).is_some_and(|before| before.contains(&b','));
+        Some(if joined { Err(Failure::BadFormat) } else { Ok(token) })
     })
 }
 

@@ -258,14 +258,14 @@ fn rsa_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
 /// An EC public key on P-256 or P-384 (RFC 7518, 6.2.1), and what it may verify.
 fn ec_key(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<Algorithm>), &'static str> {
     // P-256 is Envoy's default.
-    let (length, algorithms) = match text(jwk, "crv")? {
-        None | Some("P-256") => (P256_COORDINATE, P256),
-        Some("P-384") => (P384_COORDINATE, P384),
+    let (length, other_length, algorithms) = match text(jwk, "crv")? {
+        None | Some("P-256") => (P256_COORDINATE, "[x] or [y] does not have 32 bytes", P256),
+        Some("P-384") => (P384_COORDINATE, "[x] or [y] does not have 48 bytes", P384),
         Some(_) => return Err("[crv] is not supported"),
     };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
     if x.len() != length || y.len() != length {
-        return Err("[x] or [y] does not have as many bytes as the curve");
+        return Err(other_length);
     }
     // The uncompressed form of SEC 1, 2.3.3.
     let point = [&[4], x.as_slice(), y.as_slice()].concat();

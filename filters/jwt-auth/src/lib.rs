@@ -254,8 +254,9 @@ fn test_verifiers(authenticator: &Authenticator) -> Result<(), ConfigError> {
         };
         let by_host = matches!(algorithm, Algorithm::RS256 | Algorithm::ES256);
         if self_test::run(*algorithm)? == Verifier::Module && by_host {
+            let family = algorithm.family();
             tollgate::warn!(
-                "tollgate jwt_auth: the host does not verify {algorithm:?} signatures, so the module \
+                "tollgate jwt_auth: the host does not verify {family:?} signatures, so the module \
                  does: many times slower, and RSA only up to 4096 bits"
             );
         }

@@ -230,6 +230,7 @@ impl OfProvider {
             return Ok(token);
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
+        location.check(bytes)?;
         let token = Token::parse_up_to(provider.max_token_bytes(), bytes)?;
         if !location.allows_issuer(token.issuer()) {
             return Err(Failure::UnknownIssuer.into());
@@ -336,6 +337,7 @@ impl Everyone {
         bytes: &[u8],
         attempt: &Attempt<'_>,
     ) -> Result<(&Provider, Rc<Verified>), Denial> {
+        location.check(bytes)?;
         let token = self.parse(bytes)?;
         if !location.allows_issuer(token.issuer()) {
             return Err(Failure::UnknownIssuer.into());
