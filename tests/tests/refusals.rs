@@ -238,7 +238,7 @@ async fn jwt_auth_refuses_what_cannot_be_meant() {
             |c| c["rules"][0]["requires"]["provider_name"] = json!("other"),
             "`rules[0].requires.provider_name`: found \"other\", allowed: \"demo\"",
         ),
-        (|c| c["rules"][0]["match"] = json!({}), "`rules[0].match`: found neither, allowed: "),
+        (|c| c["rules"][0]["match"] = json!({}), "`rules[0].match`: found none of them, allowed: "),
         (
             |c| {
                 let header = json!({ "header_name": "authorization", "claim_name": "sub" });

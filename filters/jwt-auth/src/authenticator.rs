@@ -1,46 +1,61 @@
-//! The decision about a request: which rule it falls under, and whether its token satisfies it.
+//! The decision about a request: which rule it falls under, and whether its tokens satisfy it.
 
-use crate::config::{self, Config};
-use crate::extract::bearer_token;
-use crate::output::Changes;
+use crate::config::{self, Config, Named};
+use crate::extract::Locations;
 use crate::provider::Provider;
-use crate::rules::PathMatch;
+use crate::requirement::{
+    Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings,
+};
+use crate::rules::RuleMatch;
 use crate::status::Failure;
-use crate::token::Token;
-use jsonwebtoken::{AlgorithmFamily, DecodingKey};
-use std::collections::{BTreeMap, BTreeSet};
+use jsonwebtoken::Algorithm;
 use std::rc::Rc;
+use tollgate::HostError;
 use tollgate::config::{ConfigError, quoted};
 use tollgate::headers::HeaderMap;
-
-/// The most characters of a `kid` that a [`Denial`] repeats.
-const MAX_KID: usize = 64;
 
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Authenticator {
-    providers: BTreeMap<String, Rc<Provider>>,
+    providers: Named<Rc<Provider>>,
     rules: Vec<Rule>,
-    output_headers: BTreeSet<String>,
+    filter_state: Option<FilterStateRules>,
+    output_headers: Vec<String>,
     bypass_cors_preflight: bool,
 }
 
-/// Which requests need a token of which provider; of none if it is absent.
+/// Which requests need what; nothing if it is absent.
 #[derive(Debug)]
 struct Rule {
-    path: PathMatch,
-    requires: Option<Rc<Provider>>,
+    matcher: RuleMatch,
+    requires: Option<Rc<Requirement>>,
+}
+
+/// What requests need that no rule is about, by what a filter has left for this one.
+#[derive(Debug)]
+struct FilterStateRules {
+    key: String,
+    requires: Named<Requirement>,
 }
 
 /// What becomes of a request.
+#[derive(Clone, Debug)]
+pub struct Decision<'a> {
+    /// Whether it passes.
+    pub verdict: Verdict,
+    /// What its tokens have brought; no accepted ones if it does not pass.
+    pub outcome: Outcome<'a>,
+}
+
+/// Whether a request passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision<'a> {
+pub enum Verdict {
     /// It is a CORS preflight and passes as it is.
-    Bypass,
-    /// It passes, after these changes.
-    Allow(Changes<'a>),
+    Bypassed,
+    /// It passes.
+    Allowed,
     /// It does not pass.
-    Deny(Denial),
+    Denied(Denial),
 }
 
 /// Why a request does not pass.
@@ -56,6 +71,12 @@ pub struct Denial {
 impl From<Failure> for Denial {
     fn from(failure: Failure) -> Self {
         Self { failure, kid: None }
+    }
+}
+
+impl From<Verdict> for Decision<'_> {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, outcome: Outcome::default() }
     }
 }
 
@@ -77,43 +98,60 @@ impl Authenticator {
         if config.providers.is_empty() {
             return Err(ConfigError::new("providers", "no provider", "at least one"));
         }
-        let mut providers = BTreeMap::new();
-        for (name, provider) in &config.providers {
-            let provider =
-                Provider::new(provider).map_err(|error| error.at(name).at("providers"))?;
-            providers.insert(name.clone(), Rc::new(provider));
-        }
+        let providers = config.providers.try_map(|name, provider| {
+            Provider::new(provider).map(Rc::new).map_err(|error| error.at(name).at("providers"))
+        })?;
+        let everyone = Everyone::new(
+            providers.values().cloned().collect(),
+            Locations::of(config.providers.values()),
+        );
+        let mut compiler = Compiler::new(&providers, everyone);
+        let named = config.requirement_map.try_map(|name, requirement| {
+            let requirement = compiler.compile(requirement);
+            requirement.map(Rc::new).map_err(|error| error.at(name).at("requirement_map"))
+        })?;
         let mut rules = Vec::new();
-        for (index, rule) in config.rules.into_iter().enumerate() {
-            let rule =
-                Rule::new(rule, &providers).map_err(|error| error.at(format!("rules[{index}]")))?;
+        for (index, rule) in config.rules.iter().enumerate() {
+            let rule = Rule::new(rule, &named, &mut compiler)
+                .map_err(|error| error.at(format!("rules[{index}]")))?;
             rules.push(rule);
         }
+        let filter_state = match &config.filter_state_rules {
+            None => None,
+            Some(rules) => Some(
+                FilterStateRules::new(rules, &mut compiler)
+                    .map_err(|error| error.at("filter_state_rules"))?,
+            ),
+        };
+        let mut output_headers = compiler.status_headers();
         let outputs = providers.values().map(|provider| provider.output());
-        let output_headers = outputs.flat_map(|output| output.headers().map(str::to_owned));
+        output_headers.extend(outputs.flat_map(|output| output.headers().map(str::to_owned)));
+        output_headers.sort_unstable();
+        output_headers.dedup();
         Ok(Self {
-            output_headers: output_headers.collect(),
             providers,
             rules,
+            filter_state,
+            output_headers,
             bypass_cors_preflight: config.bypass_cors_preflight,
         })
     }
 
     /// The providers by their names.
     pub fn providers(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.providers.iter().map(|(name, provider)| (name.as_str(), &**provider))
+        self.providers.iter().map(|(name, provider)| (name, &**provider))
     }
 
-    /// Whether a provider has a key of this family.
+    /// Whether a provider has a key that may verify this algorithm.
     #[must_use]
-    pub fn uses(&self, family: AlgorithmFamily) -> bool {
-        self.providers.values().any(|provider| provider.keys().has(family))
+    pub fn uses(&self, algorithm: Algorithm) -> bool {
+        self.providers.values().any(|provider| provider.keys().has(algorithm))
     }
 
     /// Whether there is a rule at all; without one every request passes.
     #[must_use]
     pub fn has_rules(&self) -> bool {
-        !self.rules.is_empty()
+        !self.rules.is_empty() || self.filter_state.is_some()
     }
 
     /// Every header that a token can become, of any provider. A client's copies must be removed from
@@ -122,49 +160,50 @@ impl Authenticator {
         self.output_headers.iter().map(String::as_str)
     }
 
-    /// Decides about a request at `now`, in Unix seconds. `verify` says whether a key made the
-    /// signature of a token.
+    /// Decides about a request at `now`, in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// When the host does not say what the decision depends on. The request must not pass then.
     pub fn decide(
         &self,
         headers: &HeaderMap,
         now: u64,
-        verify: impl Fn(&Token<'_>, &DecodingKey) -> bool,
-    ) -> Decision<'_> {
+        around: &dyn Surroundings,
+    ) -> Result<Decision<'_>, HostError> {
         if self.bypass_cors_preflight && is_cors_preflight(headers) {
-            return Decision::Bypass;
+            return Ok(Verdict::Bypassed.into());
         }
-        let path = headers.get(":path").unwrap_or_default();
-        let rule = self.rules.iter().find(|rule| rule.path.matches(path));
-        let Some(provider) = rule.and_then(|rule| rule.requires.as_deref()) else {
-            return Decision::Allow(Changes::default());
+        let Some(requirement) = self.requirement(headers, around)? else {
+            return Ok(Verdict::Allowed.into());
         };
-        match authenticate(provider, headers, now, verify) {
-            Ok(changes) => Decision::Allow(changes),
-            Err(denial) => Decision::Deny(denial),
-        }
+        let mut outcome = Outcome::default();
+        let attempt = Attempt { headers, now, around };
+        let verdict = match requirement.satisfy(&attempt, &mut outcome) {
+            Ok(()) => Verdict::Allowed,
+            Err(Refusal::Denied(denial)) => {
+                outcome.accepted.clear();
+                Verdict::Denied(denial)
+            }
+            Err(Refusal::Host(error)) => return Err(error),
+        };
+        Ok(Decision { verdict, outcome })
     }
-}
 
-/// Requires a good token of a provider, and says what it changes.
-fn authenticate<'a>(
-    provider: &'a Provider,
-    headers: &HeaderMap,
-    now: u64,
-    verify: impl Fn(&Token<'_>, &DecodingKey) -> bool,
-) -> Result<Changes<'a>, Denial> {
-    let token = bearer_token(headers)?.ok_or(Failure::Missing)?;
-    let token = Token::parse(token)?;
-    provider.check_claims(&token, now)?;
-    provider
-        .check_signature(&token, verify)
-        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
-    let changes = provider.output().changes(&token);
-    Ok(Changes { claims: Some(token.into_claims()), ..changes })
-}
-
-/// A `kid` that a log can bear.
-fn printable(kid: &str) -> String {
-    kid.escape_default().take(MAX_KID).collect()
+    /// What a request needs: by the first rule that matches, else by the filter state.
+    fn requirement(
+        &self,
+        headers: &HeaderMap,
+        around: &dyn Surroundings,
+    ) -> Result<Option<&Requirement>, HostError> {
+        if let Some(rule) = self.rules.iter().find(|rule| rule.matcher.matches(headers)) {
+            return Ok(rule.requires.as_deref());
+        }
+        let Some(rules) = &self.filter_state else { return Ok(None) };
+        let value = around.filter_state(&rules.key)?;
+        let name = value.as_deref().and_then(|value| std::str::from_utf8(value).ok());
+        Ok(name.and_then(|name| rules.requires.get(name)))
+    }
 }
 
 /// As Envoy (`source/extensions/filters/http/jwt_authn/filter.cc`).
@@ -177,47 +216,53 @@ fn is_cors_preflight(headers: &HeaderMap) -> bool {
 
 impl Rule {
     fn new(
-        config: config::Rule,
-        providers: &BTreeMap<String, Rc<Provider>>,
+        config: &config::Rule,
+        named: &Named<Rc<Requirement>>,
+        compiler: &mut Compiler<'_>,
     ) -> Result<Self, ConfigError> {
-        let path = path_match(config.matcher).map_err(|error| error.at("match"))?;
-        let requires = match config.requires {
-            None => None,
-            Some(requirement) => Some(find_provider(&requirement.provider_name, providers)?),
+        let matcher = RuleMatch::new(&config.matcher).map_err(|error| error.at("match"))?;
+        let requires = match (&config.requires, &config.requirement_name) {
+            (None, None) => None,
+            (Some(requirement), None) => {
+                let requirement = compiler.compile(requirement);
+                Some(Rc::new(requirement.map_err(|error| error.at("requires"))?))
+            }
+            (None, Some(name)) => match named.get(name) {
+                Some(requirement) => Some(requirement.clone()),
+                None => {
+                    let names: Vec<_> = named.iter().map(|(name, _)| quoted(name)).collect();
+                    let allowed = match names.is_empty() {
+                        true => "the name of an entry of `requirement_map`".to_owned(),
+                        false => names.join(", "),
+                    };
+                    return Err(ConfigError::new("requirement_name", quoted(name), allowed));
+                }
+            },
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::new(
+                    "",
+                    "`requires`, `requirement_name`",
+                    "one of them, or neither",
+                ));
+            }
         };
-        Ok(Self { path, requires })
+        Ok(Self { matcher, requires })
     }
 }
 
-fn find_provider(
-    name: &str,
-    providers: &BTreeMap<String, Rc<Provider>>,
-) -> Result<Rc<Provider>, ConfigError> {
-    providers.get(name).cloned().ok_or_else(|| {
-        let names: Vec<_> = providers.keys().map(|name| quoted(name)).collect();
-        ConfigError::new("requires.provider_name", quoted(name), names.join(", "))
-    })
-}
-
-fn path_match(config: config::Match) -> Result<PathMatch, ConfigError> {
-    match (config.prefix, config.path) {
-        (Some(prefix), None) if prefix.is_empty() => Ok(PathMatch::Prefix(prefix)),
-        (Some(prefix), None) => Ok(PathMatch::Prefix(plain_path("prefix", prefix)?)),
-        (None, Some(path)) => Ok(PathMatch::Exact(plain_path("path", path)?)),
-        (None, None) => Err(ConfigError::new("", "neither", "`prefix` or `path`")),
-        (Some(_), Some(_)) => Err(ConfigError::new("", "both", "`prefix` or `path`")),
-    }
-}
-
-/// Refuses what no path can match, since a rule that protects nothing is a trap.
-fn plain_path(field: &str, path: String) -> Result<String, ConfigError> {
-    match path.starts_with('/') && !path.contains(['?', '#']) {
-        true => Ok(path),
-        false => Err(ConfigError::new(
-            field,
-            quoted(&path),
-            "a path that begins with `/`, without query and fragment",
-        )),
+impl FilterStateRules {
+    fn new(
+        config: &config::FilterStateRules,
+        compiler: &mut Compiler<'_>,
+    ) -> Result<Self, ConfigError> {
+        if config.name.is_empty() || config.name.contains('\0') {
+            let allowed = "the key of an object in the filter state, such as \"wasm.tenant\"";
+            return Err(ConfigError::new("name", quoted(&config.name), allowed));
+        }
+        let requires = config.requires.try_map(|value, requirement| {
+            compiler.compile(requirement).map_err(|error| error.at(value).at("requires"))
+        })?;
+        Ok(Self { key: config.name.clone(), requires })
     }
 }
 

@@ -38,6 +38,39 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// The elements of a list as one text, with `separator` between them.
+///
+/// # Errors
+///
+/// When it would not be clear what the elements were: one has the separator, or is no text, number or
+/// boolean.
+///
+/// ```
+/// use serde_json::json;
+/// use tollgate_jwt_auth::claims::{Ambiguous, joined};
+///
+/// assert_eq!(joined(&[json!("a"), json!(7), json!(null)], ","), Ok("a,7".to_owned()));
+/// assert_eq!(joined(&[json!("a,b")], ","), Err(Ambiguous));
+/// ```
+pub fn joined(list: &[Value], separator: &str) -> Result<String, Ambiguous> {
+    let mut texts = Vec::new();
+    for element in list.iter().filter(|element| !element.is_null()) {
+        match text(element) {
+            Some(text)
+                if !(element.is_array() || element.is_object() || text.contains(separator)) =>
+            {
+                texts.push(text);
+            }
+            _ => return Err(Ambiguous),
+        }
+    }
+    Ok(texts.join(separator))
+}
+
+/// A list that cannot be told from its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
 fn number_text(number: &Number) -> String {
     const LEAST: f64 = -9_223_372_036_854_775_808.0; // -2^63
     const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0; // 2^64
@@ -52,13 +85,43 @@ fn number_text(number: &Number) -> String {
     }
 }
 
+/// About how much memory claims take in a module, in bytes.
+#[must_use]
+pub fn weight_of(claims: &Claims) -> usize {
+    /// The least node of a tree.
+    const NODE: usize = 400;
+    claims
+        .iter()
+        .map(|(name, value)| name.len().saturating_add(weight(value)))
+        .fold(NODE, usize::saturating_add)
+}
+
+fn weight(value: &Value) -> usize {
+    /// A value in its list or object, and what the allocator needs for its block.
+    const VALUE: usize = 48;
+    let inner = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).fold(0, usize::saturating_add),
+        Value::Object(members) => weight_of(members),
+    };
+    inner.saturating_add(VALUE)
+}
+
 /// Whether a text arrives as it is when it is the value of a header (RFC 9110, 5.5): no control
 /// characters but the tab, which Envoy refuses, and no blanks at the ends, which a reader takes away:
 /// `"admin "` must not become `admin`.
 #[must_use]
 pub fn fits_header(text: &str) -> bool {
+    may_stand_in_header(text) && text.trim_matches([' ', '\t']) == text
+}
+
+/// Whether a text may be a part of the value of a header: it is not empty, and without control
+/// characters but the tab.
+#[must_use]
+pub fn may_stand_in_header(text: &str) -> bool {
     let allowed = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
-    text.bytes().all(allowed) && text.trim_matches([' ', '\t']) == text
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 #[cfg(test)]

@@ -4,8 +4,21 @@
 //! Every field keeps Envoy's name, meaning and default, in both spellings of protobuf JSON. A field
 //! that is not here is refused by name.
 
-use std::collections::BTreeMap;
-use tollgate::config::{HeaderName, Secret};
+mod matching;
+mod named;
+mod provider;
+mod requirement;
+
+pub use matching::{
+    HeaderMatcher, Int64Range, Match, PathMatchPolicy, QueryParameterMatcher, RegexMatcher,
+    StringMatcher, UriTemplate,
+};
+pub use named::Named;
+pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use requirement::{
+    ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
+};
+
 use tollgate::prelude::*;
 
 /// Who may pass the filter `jwt-auth`: Envoy's `JwtAuthentication`.
@@ -13,92 +26,40 @@ use tollgate::prelude::*;
 pub struct Config {
     /// Who issues tokens, and what becomes of theirs; by a name that rules refer to. At least one.
     #[schemars(extend("minProperties" = 1))]
-    pub providers: BTreeMap<String, Provider>,
+    pub providers: Named<Provider>,
     /// Which requests need which token. The first rule that matches decides; a request that no rule
-    /// matches passes.
+    /// matches passes, unless `filter_state_rules` say something else.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Requirements by names that `requirement_name` refers to.
+    #[serde(default)]
+    pub requirement_map: Named<Requirement>,
+    /// What a request that no rule matches needs, by what an earlier filter has left in the filter
+    /// state.
+    #[serde(default)]
+    pub filter_state_rules: Option<FilterStateRules>,
     /// Whether CORS preflight requests pass without a token.
     #[serde(default)]
     pub bypass_cors_preflight: bool,
     /// Whether a denial says no more than its status: no body, no `www-authenticate`.
     #[serde(default)]
     pub strip_failure_response: bool,
-}
-
-/// An issuer of tokens.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Provider {
-    /// The `iss` that tokens must have. Default: any.
+    /// Tells the stats of this filter from those of another one: their label `stat_prefix`.
     #[serde(default)]
-    pub issuer: String,
-    /// One of them must be in a token's `aud`; `http://`, `https://` and one trailing `/` do not
-    /// count. Default: any.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// The keys: a JWK set (RFC 7517, section 5), as a string that stands here or in an environment
-    /// variable of the VM.
-    pub local_jwks: Secret,
-    /// Whether the upstream gets the token; otherwise `authorization` is removed.
-    #[serde(default)]
-    pub forward: bool,
-    /// How far the clocks of issuer and Envoy may differ when `exp` and `nbf` are checked, in seconds;
-    /// 0 means 60, as in Envoy. Default: 60.
-    #[serde(default)]
-    pub clock_skew_seconds: u32,
-    /// Whether a token without `exp` is refused.
-    #[serde(default)]
-    pub require_expiration: bool,
-    /// Claims that the upstream gets as headers.
-    #[serde(default)]
-    pub claim_to_headers: Vec<ClaimToHeader>,
-    /// The header in which the upstream gets the payload, in base64url. Default: none.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]*$"))]
-    pub forward_payload_header: String,
-    /// Whether that header's value is padded with `=`.
-    #[serde(default)]
-    pub pad_forward_payload_header: bool,
-}
-
-/// One claim that becomes a header.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct ClaimToHeader {
-    /// The header; no two claims of a provider may share one.
-    pub header_name: HeaderName,
-    /// The claim; `a.b` is the member `b` of the claim `a`.
-    #[schemars(length(min = 1))]
-    pub claim_name: String,
+    pub stat_prefix: String,
 }
 
 /// What some requests need.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("not" = { "required": ["requires", "requirement_name"] }))]
 pub struct Rule {
-    /// Which requests, by their path without query and fragment; its case counts.
+    /// Which requests.
     #[serde(rename = "match")]
     pub matcher: Match,
     /// What they need to pass. Default: nothing.
     #[serde(default)]
     pub requires: Option<Requirement>,
-}
-
-/// Which requests a rule is about.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(extend("oneOf" = [{ "required": ["prefix"] }, { "required": ["path"] }]))]
-pub struct Match {
-    /// The path begins with this, which begins with `/`; everything does with the empty one.
+    /// What they need to pass, by its name in `requirement_map`; not beside `requires`.
     #[serde(default)]
-    #[schemars(regex(pattern = "^(/[^?#]*)?$"))]
-    pub prefix: Option<String>,
-    /// The path is this, which begins with `/`.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^/[^?#]*$"))]
-    pub path: Option<String>,
-}
-
-/// What a request needs.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Requirement {
-    /// A token of this provider.
-    pub provider_name: String,
+    pub requirement_name: Option<String>,
 }

@@ -47,7 +47,7 @@ pub fn verify_by_host(
 ) -> Option<bool> {
     let hash = match algorithm {
         Algorithm::RS256 | Algorithm::ES256 => Hash::Sha256,
-        Algorithm::RS384 => Hash::Sha384,
+        Algorithm::RS384 | Algorithm::ES384 => Hash::Sha384,
         Algorithm::RS512 => Hash::Sha512,
         _ => return None,
     };
@@ -56,8 +56,14 @@ pub fn verify_by_host(
             (der::rsa_public_key_info(n, e), Cow::Borrowed(signature))
         }
         (AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => {
-            match der::p256_signature(signature) {
-                Some(signature) => (der::p256_public_key_info(point), Cow::Owned(signature)),
+            let (signature, info) = match algorithm {
+                Algorithm::ES256 => {
+                    (der::p256_signature(signature), der::p256_public_key_info(point))
+                }
+                _ => (der::p384_signature(signature), der::p384_public_key_info(point)),
+            };
+            match signature {
+                Some(signature) => (info, Cow::Owned(signature)),
                 None => return Some(false),
             }
         }

@@ -10,6 +10,19 @@ const EC_P256: &[u8] = &[
     0x3d, 0x03, 0x01, 0x07,
 ];
 
+/// SEQUENCE { id-ecPublicKey, secp384r1 (1.3.132.0.34) } (RFC 5480, 2.1.1).
+const EC_P384: &[u8] = &[
+    0x30, 16, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 5, 0x2b, 0x81, 0x04, 0x00,
+    0x22,
+];
+
+/// The order n of the group of P-384 (FIPS 186-4, D.1.2.4), big-endian.
+pub(crate) const P384_ORDER: [u8; 48] = [
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
+    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73,
+];
+
 /// The order n of the group of P-256 (FIPS 186-4, D.1.2.3), big-endian.
 pub(crate) const P256_ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -33,17 +46,31 @@ pub fn p256_public_key_info(point: &[u8]) -> Vec<u8> {
     public_key_info(EC_P256, point)
 }
 
+/// The SubjectPublicKeyInfo of a P-384 key; the point likewise.
+#[must_use]
+pub fn p384_public_key_info(point: &[u8]) -> Vec<u8> {
+    public_key_info(EC_P384, point)
+}
+
 /// Turns the ES256 signature of a JWS, r‖s (RFC 7518, 3.4), into an ECDSA-Sig-Value (RFC 3279,
 /// 2.2.3).
 ///
 /// `None` unless it has exactly 64 bytes and both numbers lie in 1 to n - 1.
 #[must_use]
 pub fn p256_signature(signature: &[u8]) -> Option<Vec<u8>> {
-    let (r, s) = signature.split_at_checked(P256_ORDER.len())?;
+    ecdsa_signature(&P256_ORDER, signature)
+}
+
+/// The same for ES384, whose signatures have 96 bytes.
+#[must_use]
+pub fn p384_signature(signature: &[u8]) -> Option<Vec<u8>> {
+    ecdsa_signature(&P384_ORDER, signature)
+}
+
+fn ecdsa_signature(order: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(order.len())?;
     let in_range = |number: &[u8]| {
-        number.len() == P256_ORDER.len()
-            && number.iter().any(|byte| *byte != 0)
-            && *number < P256_ORDER[..]
+        number.len() == order.len() && number.iter().any(|byte| *byte != 0) && *number < *order
     };
     (in_range(r) && in_range(s)).then(|| element(SEQUENCE, &[&unsigned(r), &unsigned(s)]))
 }
@@ -91,6 +118,8 @@ fn push_length(element: &mut Vec<u8>, length: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use p256::ecdsa::signature::Signer;
     use p256::ecdsa::{Signature, SigningKey};
     use p256::pkcs8::{DecodePublicKey, EncodePublicKey};
@@ -130,6 +159,34 @@ mod tests {
                 signature.to_der().as_bytes()
             );
         }
+    }
+
+    #[test]
+    fn p384_is_encoded_as_openssl_does() {
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+        let point = [
+            vec![4],
+            decode("TEoNx4YUTiXdWj-Syzd6I44rZ7VljOncaSgFrjlMvzZugPt3ifm5K6nsSSLyA8pg"),
+            decode("uh6lSYnv0MoU0IKSiVPx1RKsvxijHzegGg3iQaWB7ZwFbT8U2BmEn3B2ibmYJQuY"),
+        ]
+        .concat();
+        let info = "\
+            MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAETEoNx4YUTiXdWj-Syzd6I44rZ7VljOncaSgFrjlMvzZugPt3ifm5K6ns\
+            SSLyA8pguh6lSYnv0MoU0IKSiVPx1RKsvxijHzegGg3iQaWB7ZwFbT8U2BmEn3B2ibmYJQuY";
+        assert_eq!(p384_public_key_info(&point), decode(info));
+        let signature = decode(
+            "\
+            guTR8xX5yM8SjUxWf57i43YE3P1Pplfl6wf86n0Qn5XEIJ4X3uuMqzT5EujWZtek8fqV43Q9Uve1AnIU2BtKwa0h\
+            KbCWtSHWuQkizqdjr94rDlm_aOBn42aFYNYaqbBo",
+        );
+        let der = "\
+            MGYCMQCC5NHzFfnIzxKNTFZ_nuLjdgTc_U-mV-XrB_zqfRCflcQgnhfe64yrNPkS6NZm16QCMQDx-pXjdD1S97UC\
+            chTYG0rBrSEpsJa1Ida5CSLOp2Ov3isOWb9o4GfjZoVg1hqpsGg";
+        assert_eq!(p384_signature(&signature).unwrap(), decode(der));
+        assert_eq!(p384_signature(&signature[..64]), None);
+        let zero = [&[0; 48][..], &signature[48..]].concat();
+        let order = [&signature[..48], &P384_ORDER].concat();
+        assert_eq!((p384_signature(&zero), p384_signature(&order)), (None, None));
     }
 
     #[test]

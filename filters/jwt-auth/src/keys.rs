@@ -5,27 +5,42 @@
 //! that are on their curve, and a token verified only by keys whose `kty`, `crv`, `alg`, `use` and
 //! `key_ops` all fit its algorithm.
 
+use crate::algorithms;
 use crate::fallback;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::str::FromStr;
 use tollgate::json::{self, JsonError};
 
 /// What an RSA key without `alg` may verify.
-const RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
+const RSA: &[Algorithm] = &[
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+];
 /// What a P-256 key may verify.
 const P256: &[Algorithm] = &[Algorithm::ES256];
+/// What a P-384 key may verify.
+const P384: &[Algorithm] = &[Algorithm::ES384];
+/// What an Ed25519 key may verify.
+const ED25519: &[Algorithm] = &[Algorithm::EdDSA];
+/// What a secret may verify, and the fewest bytes that it must have: those of the hash (RFC 7518, 3.2).
+const HMAC: &[(Algorithm, usize)] =
+    &[(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)];
 
 /// The sizes of an RSA modulus in bits: the least is that of RFC 7518, 3.3; the most bounds what one
 /// request can cost.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// Octets of a coordinate of P-256 (RFC 7518, 6.2.1.2).
+/// Octets of a coordinate of P-256 and P-384 (RFC 7518, 6.2.1.2).
 const P256_COORDINATE: usize = 32;
+const P384_COORDINATE: usize = 48;
 
 /// The deepest nesting of a key set.
 const MAX_JSON_DEPTH: usize = 32;
@@ -44,11 +59,17 @@ pub struct KeySet {
 }
 
 /// A key that verifies signatures.
-#[derive(Debug)]
 struct Key {
     kid: Option<String>,
-    algorithms: &'static [Algorithm],
+    algorithms: Vec<Algorithm>,
     key: DecodingKey,
+}
+
+/// Shows no key, which may be a secret.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("kid", &self.kid).field("algorithms", &self.algorithms).finish()
+    }
 }
 
 /// A key that was left out.
@@ -99,12 +120,21 @@ impl fmt::Display for KeySetError {
 impl std::error::Error for KeySetError {}
 
 impl KeySet {
-    /// Reads a JWK set.
+    /// Reads a JWK set whose keys may verify the algorithms that are allowed by default.
     ///
     /// # Errors
     ///
     /// When it is none, or holds no key that can be used.
     pub fn parse(jwks: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_for(algorithms::DEFAULT, jwks)
+    }
+
+    /// Reads a JWK set whose keys may verify some algorithms, and no others.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or holds no key that can be used.
+    pub fn parse_for(allowed: &[Algorithm], jwks: &[u8]) -> Result<Self, KeySetError> {
         let Value::Object(set) = json::parse(jwks, MAX_JSON_DEPTH).map_err(KeySetError::NotJson)?
         else {
             return Err(KeySetError::NotObject);
@@ -116,7 +146,7 @@ impl KeySet {
         };
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (index, jwk) in list.iter().enumerate() {
-            match Key::parse(jwk) {
+            match Key::parse(jwk, allowed) {
                 Ok(key) => keys.push(key),
                 Err(reason) => skipped.push(Skipped { index, reason }),
             }
@@ -142,10 +172,10 @@ impl KeySet {
             .map(|key| &key.key)
     }
 
-    /// Whether a key of this family is in the set.
+    /// Whether a key in the set may verify this algorithm.
     #[must_use]
-    pub fn has(&self, family: AlgorithmFamily) -> bool {
-        self.keys.iter().any(|key| key.key.family() == family)
+    pub fn has(&self, algorithm: Algorithm) -> bool {
+        self.keys.iter().any(|key| key.algorithms.contains(&algorithm))
     }
 
     /// The keys that were left out.
@@ -156,21 +186,28 @@ impl KeySet {
 }
 
 impl Key {
-    fn parse(jwk: &Value) -> Result<Self, &'static str> {
+    fn parse(jwk: &Value, allowed: &[Algorithm]) -> Result<Self, &'static str> {
         let jwk = jwk.as_object().ok_or("not an object")?;
         check_purpose(jwk)?;
         let (key, family) = match text(jwk, "kty")? {
-            Some("RSA") => (rsa_key(jwk)?, RSA),
-            Some("EC") => (p256_key(jwk)?, P256),
+            Some("RSA") => (rsa_key(jwk)?, RSA.to_vec()),
+            Some("EC") => ec_key(jwk)?,
+            Some("OKP") => (ed25519_key(jwk)?, ED25519.to_vec()),
+            Some("oct") => secret(jwk)?,
             Some(_) => return Err("[kty] is not supported"),
             None => return Err("[kty] is missing"),
         };
-        let algorithms = match text(jwk, "alg")? {
+        let fitting = match text(jwk, "alg")? {
             Some(name) => {
-                only(family, name).ok_or("[alg] is not supported for this kind of key")?
+                let algorithm = algorithms::parse(name).filter(|it| family.contains(it));
+                vec![algorithm.ok_or("[alg] is not supported for this kind of key")?]
             }
             None => family,
         };
+        let algorithms: Vec<_> = fitting.into_iter().filter(|it| allowed.contains(it)).collect();
+        if algorithms.is_empty() {
+            return Err("the provider does not allow its algorithms");
+        }
         // An empty id is none, as in Envoy.
         let kid = text(jwk, "kid")?.filter(|kid| !kid.is_empty()).map(str::to_owned);
         Ok(Self { kid, algorithms, key })
@@ -187,12 +224,6 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), &'static str> {
         Some(Value::Array(operations)) if operations.iter().any(|op| op == "verify") => Ok(()),
         Some(_) => Err("[key_ops] does not have verify"),
     }
-}
-
-/// The part of `algorithms` that is the one called `name`.
-fn only(algorithms: &'static [Algorithm], name: &str) -> Option<&'static [Algorithm]> {
-    let algorithm = Algorithm::from_str(name).ok()?;
-    algorithms.chunks(1).find(|one| one.contains(&algorithm))
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
@@ -224,21 +255,47 @@ fn rsa_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
     Ok(DecodingKey::from_rsa_raw_components(modulus, exponent))
 }
 
-/// An EC public key on P-256 (RFC 7518, 6.2.1).
-fn p256_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
-    if text(jwk, "crv")?.is_some_and(|curve| curve != "P-256") {
-        return Err("[crv] is not supported");
-    }
+/// An EC public key on P-256 or P-384 (RFC 7518, 6.2.1), and what it may verify.
+fn ec_key(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<Algorithm>), &'static str> {
+    // P-256 is Envoy's default.
+    let (length, other_length, algorithms) = match text(jwk, "crv")? {
+        None | Some("P-256") => (P256_COORDINATE, "[x] or [y] does not have 32 bytes", P256),
+        Some("P-384") => (P384_COORDINATE, "[x] or [y] does not have 48 bytes", P384),
+        Some(_) => return Err("[crv] is not supported"),
+    };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
-    if [&x, &y].iter().any(|coordinate| coordinate.len() != P256_COORDINATE) {
-        return Err("[x] or [y] does not have 32 bytes");
+    if x.len() != length || y.len() != length {
+        return Err(other_length);
     }
     // The uncompressed form of SEC 1, 2.3.3.
-    let key = DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat());
-    // Making a verifier is what checks the point.
-    match fallback::VERIFIER(&Algorithm::ES256, &key) {
-        Ok(_) => Ok(key),
-        Err(_) => Err("[x] and [y] are not on the curve"),
+    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+    // The host looks at a point on P-384 when it verifies.
+    if length == P256_COORDINATE && !fallback::is_p256_point(&point) {
+        return Err("[x] and [y] are not on the curve");
+    }
+    Ok((DecodingKey::from_ec_der(&point), algorithms.to_vec()))
+}
+
+/// An Ed25519 public key (RFC 8037, 2).
+fn ed25519_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
+    if text(jwk, "crv")? != Some("Ed25519") {
+        return Err("[crv] is not supported");
+    }
+    let point = bytes(jwk, "x")?;
+    if !fallback::is_ed25519_point(&point) {
+        return Err("[x] is not a point of Ed25519");
+    }
+    Ok(DecodingKey::from_ed_der(&point))
+}
+
+/// A secret (RFC 7518, 6.4.1), and what it may verify.
+fn secret(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<Algorithm>), &'static str> {
+    let secret = bytes(jwk, "k")?;
+    let long_enough = HMAC.iter().filter(|(_, least)| secret.len() >= *least);
+    let algorithms: Vec<_> = long_enough.map(|(algorithm, _)| *algorithm).collect();
+    match algorithms.is_empty() {
+        true => Err("[k] has less than 32 bytes"),
+        false => Ok((DecodingKey::from_secret(&secret), algorithms)),
     }
 }
 

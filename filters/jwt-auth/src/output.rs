@@ -1,11 +1,14 @@
 //! What the upstream learns from a verified token: headers made of its claims and its payload.
 
-use crate::claims;
+use crate::claims::{self, Ambiguous};
 use crate::config::{ClaimToHeader, Provider};
-use crate::extract;
+use crate::status::Failure;
 use crate::token::{Claims, Token};
+use serde_json::Value;
 use std::collections::BTreeSet;
-use tollgate::config::{ConfigError, quoted};
+use std::rc::Rc;
+use tollgate::config::{ConfigError, exactly_one, quoted};
+use tollgate::host::Property;
 
 /// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
 /// request or its framing, and an `authorization` that is removed first leaves no token to read.
@@ -17,32 +20,37 @@ const RESERVED: &[&str] =
 pub struct Output {
     claims: Vec<ClaimHeader>,
     payload: Option<PayloadHeader>,
-    forward: bool,
+    payload_property: Option<Rc<str>>,
+    space_delimited: Vec<String>,
+    header_property: Option<Rc<str>>,
+    failure_property: Option<Rc<str>>,
+    clear_route_cache: bool,
 }
 
 #[derive(Debug)]
 struct ClaimHeader {
-    header: String,
+    header: Rc<str>,
     path: Vec<String>,
+    join: Option<String>,
 }
 
 #[derive(Debug)]
 struct PayloadHeader {
-    header: String,
+    header: Rc<str>,
     padded: bool,
 }
 
-/// What to change in the headers of a request that may pass.
+/// What a token becomes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes<'a> {
-    /// Headers to set.
-    pub set: Vec<(&'a str, String)>,
-    /// The header to remove: the one that held the token.
-    pub remove: Option<&'static str>,
+pub struct Written {
+    /// Headers to add.
+    pub headers: Vec<(Rc<str>, String)>,
     /// How many claims could not become a header.
     pub unwritable: u64,
-    /// The claims of the verified token, for the filters behind this one in a chain.
-    pub claims: Option<Claims>,
+    /// What to leave in the filter state.
+    pub properties: Vec<(Rc<str>, String)>,
+    /// Whether Envoy has to choose the route again.
+    pub clear_route_cache: bool,
 }
 
 impl Output {
@@ -67,32 +75,108 @@ impl Output {
                 padded: config.pad_forward_payload_header,
             }),
         };
-        Ok(Self { claims, payload, forward: config.forward })
+        let property = |field: &str, name: &str| match name {
+            "" => Ok(None),
+            name => property(name).map(Some).map_err(|error| error.at(field)),
+        };
+        Ok(Self {
+            claims,
+            payload,
+            payload_property: property("payload_in_metadata", &config.payload_in_metadata)?,
+            space_delimited: config.normalize_payload_in_metadata.space_delimited_claims.clone(),
+            header_property: property("header_in_metadata", &config.header_in_metadata)?,
+            failure_property: property(
+                "failed_status_in_metadata",
+                &config.failed_status_in_metadata,
+            )?,
+            clear_route_cache: config.clear_route_cache,
+        })
     }
 
     /// Every header this output may set, in lower case.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
-        let claims = self.claims.iter().map(|claim| claim.header.as_str());
-        claims.chain(self.payload.iter().map(|payload| payload.header.as_str()))
+        let claims = self.claims.iter().map(|claim| &*claim.header);
+        claims.chain(self.payload.iter().map(|payload| &*payload.header))
     }
 
-    /// The changes that a verified token brings.
+    /// What a token that may be believed becomes.
     #[must_use]
-    pub fn changes(&self, token: &Token<'_>) -> Changes<'_> {
-        let mut changes =
-            Changes { remove: (!self.forward).then_some(extract::HEADER), ..Changes::default() };
-        for ClaimHeader { header, path } in &self.claims {
-            match claims::find(token.claims(), path).and_then(claims::text) {
-                Some(text) if claims::fits_header(&text) => changes.set.push((header, text)),
-                Some(_) => changes.unwritable = changes.unwritable.saturating_add(1),
-                None => {}
-            }
-        }
+    pub fn write(&self, token: &Token<'_>) -> Written {
+        let mut written = Written::default();
         if let Some(PayloadHeader { header, padded }) = &self.payload {
             let padding = if *padded { padding(token.payload()) } else { "" };
-            changes.set.push((header, format!("{}{padding}", token.payload())));
+            written.headers.push((header.clone(), format!("{}{padding}", token.payload())));
         }
-        changes
+        let payload_headers = written.headers.len();
+        for claim in &self.claims {
+            match claim.value(token) {
+                Ok(Some(text)) => written.headers.push((claim.header.clone(), text)),
+                Ok(None) => {}
+                Err(Ambiguous) => written.unwritable = written.unwritable.saturating_add(1),
+            }
+        }
+        let claims_written = written.headers.len() > payload_headers;
+        if let Some(name) = &self.header_property {
+            written.properties.push((name.clone(), json(token.header())));
+        }
+        if let Some(name) = &self.payload_property {
+            written.properties.push((name.clone(), self.payload_json(token.claims())));
+        }
+        written.clear_route_cache =
+            self.clear_route_cache && (claims_written || self.payload_property.is_some());
+        written
+    }
+
+    /// Every property in the filter state that this output may set.
+    pub fn properties(&self) -> impl Iterator<Item = &Rc<str>> {
+        [&self.payload_property, &self.header_property, &self.failure_property]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The property in which the reason of a failure is left.
+    #[must_use]
+    pub fn failure_property(&self) -> Option<&Rc<str>> {
+        self.failure_property.as_ref()
+    }
+
+    /// The payload, with lists in the place of texts that are lists.
+    fn payload_json(&self, claims: &Claims) -> String {
+        if self.space_delimited.is_empty() {
+            return json(claims);
+        }
+        let mut claims = claims.clone();
+        for name in &self.space_delimited {
+            if let Some(claim @ Value::String(_)) = claims.get_mut(name) {
+                let words = claim.as_str().unwrap_or_default().split(' ');
+                *claim = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            }
+        }
+        json(&claims)
+    }
+}
+
+/// An object as compact JSON.
+fn json(object: &Claims) -> String {
+    // Its members are texts, so that it cannot fail.
+    serde_json::to_string(object).unwrap_or_default()
+}
+
+/// What the filter state is told about a failure, as Envoy's metadata has it.
+#[must_use]
+pub fn failure_json(failure: Failure) -> String {
+    format!(r#"{{"code":"{}","message":"{}"}}"#, failure.code(), failure.message())
+}
+
+/// The name of a property, if it can be one.
+fn property(name: &str) -> Result<Rc<str>, ConfigError> {
+    match Property::undeclared(name) {
+        Ok(_) => Ok(name.into()),
+        Err(_) => Err(ConfigError::new(
+            "",
+            quoted(name),
+            "a name for the filter state that is not the one of an attribute",
+        )),
     }
 }
 
@@ -100,15 +184,41 @@ impl ClaimHeader {
     fn new(config: &ClaimToHeader, names: &mut BTreeSet<String>) -> Result<Self, ConfigError> {
         let header =
             header_name(&config.header_name, names).map_err(|error| error.at("header_name"))?;
-        if config.claim_name.is_empty() {
-            return Err(ConfigError::new("claim_name", "an empty name", "the name of a claim"));
+        exactly_one(&[
+            ("claim_name", config.claim_name.is_some()),
+            ("claim_path", config.claim_path.is_some()),
+        ])?;
+        let (field, path) = match (&config.claim_name, &config.claim_path) {
+            (Some(name), _) => ("claim_name", name.split('.').map(str::to_owned).collect()),
+            (None, path) => ("claim_path", path.clone().unwrap_or_default()),
+        };
+        if path.iter().all(String::is_empty) {
+            return Err(ConfigError::new(field, "an empty name", "the name of a claim"));
         }
-        Ok(Self { header, path: config.claim_name.split('.').map(str::to_owned).collect() })
+        if config.join.as_deref().is_some_and(|join| !claims::may_stand_in_header(join)) {
+            let allowed = "a text without control characters that is not empty";
+            return Err(ConfigError::new("join", "another text", allowed));
+        }
+        Ok(Self { header, path, join: config.join.clone() })
+    }
+
+    /// The value of the header; none if there is nothing to say.
+    fn value(&self, token: &Token<'_>) -> Result<Option<String>, Ambiguous> {
+        let text = match (claims::find(token.claims(), &self.path), &self.join) {
+            (Some(Value::Array(list)), Some(join)) => {
+                Some(claims::joined(list, join)?).filter(|text| !text.is_empty())
+            }
+            (claim, _) => claim.and_then(claims::text),
+        };
+        match text {
+            Some(text) if !claims::fits_header(&text) => Err(Ambiguous),
+            text => Ok(text),
+        }
     }
 }
 
 /// A header name in lower case, if it may be used and is not in `names` yet.
-fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<String, ConfigError> {
+fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<Rc<str>, ConfigError> {
     let refuse = |allowed: &str| Err(ConfigError::new("", quoted(name), allowed));
     if name.is_empty() || !name.bytes().all(is_token_character) {
         return refuse("a header name (RFC 9110, 5.1), not empty and not a pseudo-header");
@@ -120,7 +230,7 @@ fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<String, Confi
     if !names.insert(name.clone()) {
         return refuse("each header once in a provider");
     }
-    Ok(name)
+    Ok(name.into())
 }
 
 /// `tchar` of RFC 9110, 5.6.2.
@@ -158,6 +268,10 @@ mod tests {
         json!({ "claim_to_headers": entries })
     }
 
+    fn pairs(written: &Written) -> Vec<(&str, &str)> {
+        written.headers.iter().map(|(name, value)| (&**name, &**value)).collect()
+    }
+
     fn token(claims: &Value) -> String {
         format!("{}.{}.c2ln", b64(r#"{"alg":"RS256"}"#), b64(claims.to_string()))
     }
@@ -167,18 +281,18 @@ mod tests {
         let output =
             output(claim_headers(&[("X-Sub", "sub"), ("x-deep", "a.b"), ("x-no", "no")])).unwrap();
         let token = token(&json!({"sub": "s", "a": {"b": -1}}));
-        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
-        assert_eq!(changes.set, [("x-sub", "s".to_owned()), ("x-deep", "-1".to_owned())]);
-        assert_eq!(changes.unwritable, 0);
+        let written = output.write(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(pairs(&written), [("x-sub", "s"), ("x-deep", "-1")]);
+        assert_eq!(written.unwritable, 0);
     }
 
     #[test]
     fn a_claim_that_would_break_the_header_is_left_out_and_counted() {
         let output = output(claim_headers(&[("x-a", "a"), ("x-b", "b"), ("x-c", "c")])).unwrap();
         let token = token(&json!({"a": "x\r\nhost: evil", "b": "y\0", "c": "good"}));
-        let changes = output.changes(&Token::parse(token.as_bytes()).ok().unwrap());
-        assert_eq!(changes.set, [("x-c", "good".to_owned())]);
-        assert_eq!(changes.unwritable, 2);
+        let written = output.write(&Token::parse(token.as_bytes()).ok().unwrap());
+        assert_eq!(pairs(&written), [("x-c", "good")]);
+        assert_eq!(written.unwritable, 2);
     }
 
     #[test]
@@ -189,24 +303,15 @@ mod tests {
             let token = token(&claims);
             let token = Token::parse(token.as_bytes()).ok().unwrap();
             let plain = output(json!({"forward_payload_header": "x-jwt"})).unwrap();
-            assert_eq!(plain.changes(&token).set, [("x-jwt", b64(claims.to_string()))]);
+            let expected = b64(claims.to_string());
+            assert_eq!(pairs(&plain.write(&token)), [("x-jwt", &*expected)]);
             let padded = output(json!({
                 "forwardPayloadHeader": "X-Jwt",
                 "padForwardPayloadHeader": true,
             }));
             let expected = format!("{}{padding}", b64(claims.to_string()));
-            assert_eq!(padded.unwrap().changes(&token).set, [("x-jwt", expected)]);
+            assert_eq!(pairs(&padded.unwrap().write(&token)), [("x-jwt", &*expected)]);
         }
-    }
-
-    #[test]
-    fn the_token_is_removed_unless_it_shall_be_forwarded() {
-        let token = token(&json!({}));
-        let token = Token::parse(token.as_bytes()).ok().unwrap();
-        let removed = |config| output(config).unwrap().changes(&token).remove;
-        assert_eq!(removed(json!({})), Some("authorization"));
-        assert_eq!(removed(json!({"forward": false})), Some("authorization"));
-        assert_eq!(removed(json!({"forward": true})), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The realm of `www-authenticate`: the address of the request, safe inside a quoted string.
 
-use crate::rules::without_query;
 use std::fmt::Write;
 use tollgate::headers::HeaderMap;
+use tollgate::uri;
 
 /// The longest part of the path that a realm repeats, in bytes; as Envoy
 /// (`source/extensions/filters/http/jwt_authn/filter.cc`).
@@ -31,7 +31,7 @@ pub fn realm(headers: &HeaderMap) -> String {
     let Some(path) = headers.get("x-envoy-original-path").or_else(|| headers.get(":path")) else {
         return String::new();
     };
-    let path = without_query(path);
+    let path = uri::path(path);
     let path = path.get(..MAX_PATH).unwrap_or(path);
     let mut realm = String::new();
     push_encoded(&mut realm, headers.get(":scheme").unwrap_or_default());

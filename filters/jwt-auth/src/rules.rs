@@ -1,86 +1,74 @@
-//! Which rule decides about a request: the first one whose match succeeds.
+//! Which requests a rule is about: the path, and conditions on headers and query parameters.
+//!
+//! As in Envoy (`source/extensions/filters/http/jwt_authn/matcher.cc`). What Envoy would ignore
+//! silently is refused.
 
-/// What a rule's path matcher looks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathMatch {
-    /// The path begins with this.
-    Prefix(String),
-    /// The path is exactly this.
-    Exact(String),
+mod header;
+mod path;
+mod query;
+mod text;
+mod uri_template;
+
+pub use path::PathMatch;
+pub use text::TextMatch;
+pub use uri_template::regex_of;
+
+use crate::config;
+use header::HeaderMatch;
+use query::QueryMatch;
+use tollgate::config::ConfigError;
+use tollgate::headers::HeaderMap;
+
+/// The match of a rule, checked and compiled.
+#[derive(Debug)]
+pub struct RuleMatch {
+    path: PathMatch,
+    headers: Vec<HeaderMatch>,
+    query: Vec<QueryMatch>,
 }
 
-impl PathMatch {
-    /// Whether `path`, the value of `:path`, matches; query and fragment do not take part, as in
-    /// Envoy (`source/common/common/matchers.cc`, `PathMatcher`). Case matters.
-    ///
-    /// A request without a path (a plain `CONNECT`) counts as one for `/` when prefixes are
-    /// compared, so that a rule for everything is one.
+impl RuleMatch {
+    /// Checks a match.
     ///
     /// ```
-    /// use tollgate_jwt_auth::rules::PathMatch;
+    /// use tollgate::headers::HeaderMap;
+    /// use tollgate_jwt_auth::rules::RuleMatch;
     ///
-    /// let rule = PathMatch::Prefix("/api".to_owned());
-    /// assert!(rule.matches(b"/api/users?page=2"));
-    /// assert!(!rule.matches(b"/?next=/api"));
+    /// let rule = br#"{"prefix": "/api", "headers": [{"name": ":method", "exact_match": "GET"}]}"#;
+    /// let rule = RuleMatch::new(&tollgate::config::from_slice(rule).unwrap()).unwrap();
+    /// let get = HeaderMap::from_pairs([(":method", "GET"), (":path", "/api/users?page=2")]);
+    /// assert!(rule.matches(&get));
+    /// let other = HeaderMap::from_pairs([(":method", "GET"), (":path", "/?next=/api")]);
+    /// assert!(!rule.matches(&other));
     /// ```
-    #[must_use]
-    pub fn matches(&self, path: &[u8]) -> bool {
-        let path = without_query(path);
-        match self {
-            Self::Prefix(prefix) => {
-                path.starts_with(prefix.as_bytes()) || (path.is_empty() && prefix == "/")
-            }
-            Self::Exact(exact) => path == exact.as_bytes(),
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that cannot be right.
+    pub fn new(config: &config::Match) -> Result<Self, ConfigError> {
+        let path = PathMatch::new(config)?;
+        let mut headers = Vec::new();
+        for (index, header) in config.headers.iter().enumerate() {
+            let at = |error: ConfigError| error.at(format!("headers[{index}]"));
+            headers.push(HeaderMatch::new(header).map_err(at)?);
         }
+        let mut query = Vec::new();
+        for (index, parameter) in config.query_parameters.iter().enumerate() {
+            let at = |error: ConfigError| error.at(format!("query_parameters[{index}]"));
+            query.push(QueryMatch::new(parameter).map_err(at)?);
+        }
+        Ok(Self { path, headers, query })
     }
-}
 
-/// A path up to its query or fragment.
-#[must_use]
-pub fn without_query(path: &[u8]) -> &[u8] {
-    path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or(path)
+    /// Whether a request falls under the rule.
+    #[must_use]
+    pub fn matches(&self, request: &HeaderMap) -> bool {
+        let target = request.get(":path").unwrap_or_default();
+        self.path.matches(request.get(":method").unwrap_or_default(), target)
+            && self.headers.iter().all(|header| header.matches(request))
+            && self.query.iter().all(|parameter| parameter.matches(target))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn prefix(prefix: &str) -> PathMatch {
-        PathMatch::Prefix(prefix.to_owned())
-    }
-
-    fn exact(path: &str) -> PathMatch {
-        PathMatch::Exact(path.to_owned())
-    }
-
-    #[test]
-    fn a_prefix_is_compared_bytewise_from_the_start() {
-        assert!(prefix("/a").matches(b"/abc"));
-        assert!(!prefix("/a").matches(b"/A"));
-        assert!(!prefix("/a").matches(b"/b/a"));
-        assert!(prefix("/").matches(b"/\xff"));
-    }
-
-    #[test]
-    fn an_exact_path_matches_with_any_query_or_fragment() {
-        assert!(exact("/a").matches(b"/a"));
-        assert!(exact("/a").matches(b"/a?x=1#y"));
-        assert!(exact("/a").matches(b"/a#y?x=1"));
-        assert!(!exact("/a").matches(b"/a/"));
-    }
-
-    #[test]
-    fn a_query_cannot_make_a_prefix_match() {
-        assert!(!prefix("/health").matches(b"/admin?/health"));
-        assert!(!prefix("/a?").matches(b"/a?"));
-    }
-
-    #[test]
-    fn the_rule_for_everything_holds_for_a_request_without_a_path() {
-        assert!(prefix("/").matches(b""));
-        assert!(prefix("/").matches(b"?x"));
-        assert!(prefix("").matches(b""));
-        assert!(!prefix("/a").matches(b""));
-        assert!(!exact("/").matches(b""));
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use crate::crypto::verify_by_host;
 use crate::fallback;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use tollgate::config::ConfigError;
 
 const SELF_TEST_MESSAGE: &[u8] = b"tollgate signature self-test";
@@ -31,7 +31,32 @@ const SELF_TEST_P256_Y: &str = "mwzc2Ypv7WhcklCFGpcRkGYPq6mPNh1fc-3O65PDtGA";
 const SELF_TEST_ES256_SIGNATURE: &str =
     "8Ot_nFn_NiumXirGaWmJ_ldum1UcflDB8u5qDQpmrOdVVYKfz8p0HFCBZFMuG4yMWTRMtM2SlE4lEF3o29oupQ";
 
-/// Who verifies the signatures of a family of algorithms.
+const SELF_TEST_PSS_MODULUS: &str = "\
+    1dHtH_oVpBgNBKRt-hXj2N9TmSOG4b9DMatXk5k-pVRqesHVmPshSpusRHDjtgUCVARJZSytv210RT_7lU7a4JZccrNX\
+    aKDLZY2ZoZNmaALiHdXav4cJ5b9rvO-twBbDcQZSCIPKxNtydlXLssqKNRUMEP7e6I_9wZQMWSARQbnVkuBqKJ5tYElw\
+    4Vo8wsOQoucjtwj3OQffPGc3To5WoOM4b8hsD3YXwke90UuLKdiyv_CVvSdPj-onARER0572H_ZLGiWCXn0vu2YLbyhu\
+    elRRM-8H0Jxrg1U6feFJKVytkVjXUZBxtazaoWKSBH_gGvGTkZ2I74ODBcKOetcP_Q";
+const SELF_TEST_PS256_SIGNATURE: &str = "\
+    GCRHNC3IxF8TCewkFPoCj7i_zAH5Zh_0oquUiKgJPjLQ8pFdwyYbRAuMYNJsVUxRkshRM8B8bbIBonxLZ00PocKuyIcI\
+    s3_kLqebgCFXXMv4YBaD1CCTaXRKh54iea3cykXYiyA6cwrWUAtihKyFl2RUM_mfBE1hNlYt0zxDE10f7ZXVpaQRhzoi\
+    y3deW0oMpDMgW-yxzV5WT801eicYTBj6omW2-u8LkjKqdcOPluQs7FgYpQS6EkkPb0i9HpfLFvxTtZqQjZNDm0qPNq4e\
+    0sM7XChX9AlA229iIfwYVstWcp04tDYqcLwMhKGGNiKpv5O1Esszgq6VVSi8DzUZJQ";
+
+const SELF_TEST_P384_X: &str = "TEoNx4YUTiXdWj-Syzd6I44rZ7VljOncaSgFrjlMvzZugPt3ifm5K6nsSSLyA8pg";
+const SELF_TEST_P384_Y: &str = "uh6lSYnv0MoU0IKSiVPx1RKsvxijHzegGg3iQaWB7ZwFbT8U2BmEn3B2ibmYJQuY";
+const SELF_TEST_ES384_SIGNATURE: &str = "\
+    guTR8xX5yM8SjUxWf57i43YE3P1Pplfl6wf86n0Qn5XEIJ4X3uuMqzT5EujWZtek8fqV43Q9Uve1AnIU2BtKwa0hKbCW\
+    tSHWuQkizqdjr94rDlm_aOBn42aFYNYaqbBo";
+
+const SELF_TEST_ED25519_X: &str = "U33dK7IzMZLk84ZH0otCez8vd_0A0HUpZU0ePX5MYQc";
+const SELF_TEST_EDDSA_SIGNATURE: &str = "\
+    HNhFYcHxUMl6hqTtQRoUDTVwa2KB5CcDeX4Aqm9DgfP-ihAnnQh7HSrPczRJfYUX5KgM_aXFiRKU4pWdvJcyAg";
+
+/// The bytes from 0 to 31.
+const SELF_TEST_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const SELF_TEST_HS256_SIGNATURE: &str = "Ng0CWXzdf4JflYFdEkwlZYzfSyKtA6dlBhp3XgcjI1o";
+
+/// Who verifies signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verifier {
     /// The host, and the module should the host fail.
@@ -40,40 +65,41 @@ pub enum Verifier {
     Module,
 }
 
-/// Verifies the known answer of a family of algorithms in the module and, where it can, by the host;
-/// says whether it could.
+/// The algorithms with a known answer, each with those that are verified in the same way.
+pub const GROUPS: &[&[Algorithm]] = &[
+    &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512],
+    &[Algorithm::PS256, Algorithm::PS384, Algorithm::PS512],
+    &[Algorithm::ES256],
+    &[Algorithm::ES384],
+    &[Algorithm::EdDSA],
+    &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512],
+];
+
+/// Verifies the known answer of the group that an algorithm is the first of, in the module and, where
+/// it can, by the host; says whether it could.
 ///
 /// # Errors
 ///
-/// When either is wrong.
-pub fn run(family: AlgorithmFamily) -> Result<Verifier, ConfigError> {
-    let (algorithm, key, signature) = match family {
-        AlgorithmFamily::Rsa => (
-            Algorithm::RS256,
-            DecodingKey::from_rsa_components(SELF_TEST_RSA_MODULUS, SELF_TEST_RSA_EXPONENT),
-            SELF_TEST_RS256_SIGNATURE,
-        ),
-        AlgorithmFamily::Ec => (
-            Algorithm::ES256,
-            DecodingKey::from_ec_components(SELF_TEST_P256_X, SELF_TEST_P256_Y),
-            SELF_TEST_ES256_SIGNATURE,
-        ),
-        _ => return Ok(Verifier::Module),
-    };
+/// When either is wrong, or neither can.
+pub fn run(algorithm: Algorithm) -> Result<Verifier, ConfigError> {
     let wrong = |who: &str| {
         let found = format!("{who} that gets the known answer for {algorithm:?} wrong");
         ConfigError::new("(self-test)", found, "one that verifies signatures")
     };
-    let (Ok(key), Ok(signature)) = (key, URL_SAFE_NO_PAD.decode(signature)) else {
-        return Err(wrong("a module"));
-    };
+    let Some((key, signature)) = known_answer(algorithm) else { return Err(wrong("a module")) };
     let mut verifier = Verifier::Host;
     for (message, expected) in [(SELF_TEST_MESSAGE, true), (SELF_TEST_OTHER_MESSAGE, false)] {
-        if fallback::verify(algorithm, &key, &signature, message) != expected {
+        let knows = fallback::knows(algorithm);
+        if knows && fallback::verify(algorithm, &key, &signature, message) != expected {
             return Err(wrong("a module"));
         }
         match verify_by_host(algorithm, &key, &signature, message) {
-            None => verifier = Verifier::Module,
+            None if knows => verifier = Verifier::Module,
+            None => {
+                let found = format!("a host that does not verify {algorithm:?}");
+                let allowed = "one that does, or keys for other algorithms";
+                return Err(ConfigError::new("(self-test)", found, allowed));
+            }
             Some(answer) if answer == expected => {}
             Some(_) => return Err(wrong("a host")),
         }
@@ -81,17 +107,55 @@ pub fn run(family: AlgorithmFamily) -> Result<Verifier, ConfigError> {
     Ok(verifier)
 }
 
+/// A key, and its signature of the message.
+fn known_answer(algorithm: Algorithm) -> Option<(DecodingKey, Vec<u8>)> {
+    let (key, signature) = match algorithm {
+        Algorithm::RS256 => (
+            DecodingKey::from_rsa_components(SELF_TEST_RSA_MODULUS, SELF_TEST_RSA_EXPONENT),
+            SELF_TEST_RS256_SIGNATURE,
+        ),
+        Algorithm::PS256 => (
+            DecodingKey::from_rsa_components(SELF_TEST_PSS_MODULUS, SELF_TEST_RSA_EXPONENT),
+            SELF_TEST_PS256_SIGNATURE,
+        ),
+        Algorithm::ES256 => (
+            DecodingKey::from_ec_components(SELF_TEST_P256_X, SELF_TEST_P256_Y),
+            SELF_TEST_ES256_SIGNATURE,
+        ),
+        Algorithm::ES384 => (
+            DecodingKey::from_ec_components(SELF_TEST_P384_X, SELF_TEST_P384_Y),
+            SELF_TEST_ES384_SIGNATURE,
+        ),
+        Algorithm::EdDSA => {
+            (DecodingKey::from_ed_components(SELF_TEST_ED25519_X), SELF_TEST_EDDSA_SIGNATURE)
+        }
+        Algorithm::HS256 => {
+            let secret = URL_SAFE_NO_PAD.decode(SELF_TEST_SECRET).ok()?;
+            (Ok(DecodingKey::from_secret(&secret)), SELF_TEST_HS256_SIGNATURE)
+        }
+        _ => return None,
+    };
+    Some((key.ok()?, URL_SAFE_NO_PAD.decode(signature).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FAMILIES: [AlgorithmFamily; 2] = [AlgorithmFamily::Rsa, AlgorithmFamily::Ec];
+    /// What the fake host knows, and the module, too.
+    const BOTH: [Algorithm; 2] = [Algorithm::RS256, Algorithm::ES256];
 
     #[test]
     fn the_known_answers_are_right_in_the_module() {
-        for family in FAMILIES {
-            assert_eq!(run(family), Ok(Verifier::Module));
+        for group in GROUPS.iter().filter(|group| group[0] != Algorithm::ES384) {
+            assert_eq!(run(group[0]), Ok(Verifier::Module), "{group:?}");
         }
+    }
+
+    #[test]
+    fn what_neither_verifies_is_refused() {
+        let error = run(Algorithm::ES384).unwrap_err().to_string();
+        assert!(error.contains("a host that does not verify ES384"), "{error}");
     }
 
     /// A host answers natively only.
@@ -102,9 +166,9 @@ mod tests {
 
         #[test]
         fn the_known_answers_are_right_by_a_host_that_verifies() {
-            for family in FAMILIES {
+            for algorithm in BOTH {
                 let host = FakeHost::install();
-                assert_eq!(run(family), Ok(Verifier::Host));
+                assert_eq!(run(algorithm), Ok(Verifier::Host));
                 assert_eq!(host.verified.get(), 2);
             }
         }
@@ -112,8 +176,8 @@ mod tests {
         #[test]
         fn a_host_that_fails_is_left_aside() {
             FakeHost::install().fails.set(true);
-            for family in FAMILIES {
-                assert_eq!(run(family), Ok(Verifier::Module));
+            for algorithm in BOTH {
+                assert_eq!(run(algorithm), Ok(Verifier::Module));
             }
         }
 
@@ -122,8 +186,8 @@ mod tests {
             let host = FakeHost::install();
             for answer in [true, false] {
                 host.always_says.set(Some(answer));
-                for family in FAMILIES {
-                    let error = run(family).unwrap_err().to_string();
+                for algorithm in BOTH {
+                    let error = run(algorithm).unwrap_err().to_string();
                     assert!(error.contains("a host that gets the known answer"), "{error}");
                 }
             }

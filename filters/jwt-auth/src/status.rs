@@ -1,12 +1,12 @@
 //! Why a request is denied, in the words of Envoy's `jwt_authn`.
 //!
 //! The messages are those of Envoy (`source/common/jwt/status.cc`), to the letter, so that clients
-//! and dashboards made for it keep working. Three are ours, where Envoy has no such case: `crit`,
-//! `b64` and `zip`.
+//! and dashboards made for it keep working. Some are ours, where Envoy has no such case: `crit`,
+//! `b64`, `zip` and `typ`.
 
 /// Defines [`Failure`] from a table of names, counters and messages.
 macro_rules! failures {
-    ($($name:ident, $counter:literal, $message:literal;)*) => {
+    ($($code:literal $name:ident, $counter:literal, $message:literal;)*) => {
         /// Why a request is denied.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Failure {
@@ -25,6 +25,15 @@ macro_rules! failures {
                 }
             }
 
+            /// The number of this failure in Envoy (`source/common/jwt/status.h`); where it has none,
+            /// that of "Jwt verification fails".
+            #[must_use]
+            pub const fn code(self) -> u32 {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+
             /// The name of the counter of this failure.
             #[must_use]
             pub const fn counter(self) -> &'static str {
@@ -37,39 +46,40 @@ macro_rules! failures {
 }
 
 failures! {
-    Missing, "missing", "Jwt is missing";
-    NotYetValid, "not_yet_valid", "Jwt not yet valid";
-    Expired, "expired", "Jwt is expired";
-    BadFormat, "bad_format",
+    1 Missing, "missing", "Jwt is missing";
+    2 NotYetValid, "not_yet_valid", "Jwt not yet valid";
+    3 Expired, "expired", "Jwt is expired";
+    4 BadFormat, "bad_format",
         "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections";
-    HeaderBadBase64, "header_bad_base64", "Jwt header is an invalid Base64url encoded";
-    HeaderBadJson, "header_bad_json", "Jwt header is an invalid JSON";
-    HeaderBadAlg, "header_bad_alg", "Jwt header [alg] field is required and must be a string";
-    AlgNotSupported, "alg_not_supported", "Jwt header [alg] is not supported";
-    HeaderBadKid, "header_bad_kid", "Jwt header [kid] field is not a string";
-    CritNotSupported, "crit_not_supported", "Jwt header [crit] is not supported";
-    B64NotSupported, "b64_not_supported", "Jwt header [b64] is not supported";
-    ZipNotSupported, "zip_not_supported", "Jwt header [zip] is not supported";
-    PayloadBadBase64, "payload_bad_base64", "Jwt payload is an invalid Base64url encoded";
-    PayloadBadJson, "payload_bad_json", "Jwt payload is an invalid JSON";
-    IssNotString, "iss_not_string", "Jwt payload [iss] field is not a string";
-    SubNotString, "sub_not_string", "Jwt payload [sub] field is not a string";
-    IatNotInteger, "iat_not_integer", "Jwt payload [iat] field is not an integer";
-    IatOutOfRange, "iat_out_of_range",
+    5 HeaderBadBase64, "header_bad_base64", "Jwt header is an invalid Base64url encoded";
+    6 HeaderBadJson, "header_bad_json", "Jwt header is an invalid JSON";
+    7 HeaderBadAlg, "header_bad_alg", "Jwt header [alg] field is required and must be a string";
+    8 AlgNotSupported, "alg_not_supported", "Jwt header [alg] is not supported";
+    9 HeaderBadKid, "header_bad_kid", "Jwt header [kid] field is not a string";
+    26 CritNotSupported, "crit_not_supported", "Jwt header [crit] is not supported";
+    26 B64NotSupported, "b64_not_supported", "Jwt header [b64] is not supported";
+    26 TypNotAccepted, "typ_not_accepted", "Jwt header [typ] is not accepted";
+    26 ZipNotSupported, "zip_not_supported", "Jwt header [zip] is not supported";
+    10 PayloadBadBase64, "payload_bad_base64", "Jwt payload is an invalid Base64url encoded";
+    11 PayloadBadJson, "payload_bad_json", "Jwt payload is an invalid JSON";
+    12 IssNotString, "iss_not_string", "Jwt payload [iss] field is not a string";
+    13 SubNotString, "sub_not_string", "Jwt payload [sub] field is not a string";
+    14 IatNotInteger, "iat_not_integer", "Jwt payload [iat] field is not an integer";
+    15 IatOutOfRange, "iat_out_of_range",
         "Jwt payload [iat] field is not a positive 64 bit integer";
-    NbfNotInteger, "nbf_not_integer", "Jwt payload [nbf] field is not an integer";
-    NbfOutOfRange, "nbf_out_of_range",
+    16 NbfNotInteger, "nbf_not_integer", "Jwt payload [nbf] field is not an integer";
+    17 NbfOutOfRange, "nbf_out_of_range",
         "Jwt payload [nbf] field is not a positive 64 bit integer";
-    ExpNotInteger, "exp_not_integer", "Jwt payload [exp] field is not an integer";
-    ExpOutOfRange, "exp_out_of_range",
+    18 ExpNotInteger, "exp_not_integer", "Jwt payload [exp] field is not an integer";
+    19 ExpOutOfRange, "exp_out_of_range",
         "Jwt payload [exp] field is not a positive 64 bit integer";
-    JtiNotString, "jti_not_string", "Jwt payload [jti] field is not a string";
-    AudNotStrings, "aud_not_strings", "Jwt payload [aud] field is not a string or string list";
-    SignatureBadBase64, "signature_bad_base64", "Jwt signature is an invalid Base64url encoded";
-    UnknownIssuer, "unknown_issuer", "Jwt issuer is not configured";
-    AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
-    NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";
-    VerificationFailed, "verification_failed", "Jwt verification fails";
+    20 JtiNotString, "jti_not_string", "Jwt payload [jti] field is not a string";
+    21 AudNotStrings, "aud_not_strings", "Jwt payload [aud] field is not a string or string list";
+    22 SignatureBadBase64, "signature_bad_base64", "Jwt signature is an invalid Base64url encoded";
+    24 UnknownIssuer, "unknown_issuer", "Jwt issuer is not configured";
+    25 AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
+    32 NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";
+    26 VerificationFailed, "verification_failed", "Jwt verification fails";
 }
 
 impl Failure {

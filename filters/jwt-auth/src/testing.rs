@@ -3,8 +3,12 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod host;
 
+use crate::crypto;
+use crate::requirement::Surroundings;
+use crate::token::Token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use p256::ecdsa;
 use rand::rngs::OsRng;
 use rsa::pkcs1v15;
@@ -13,7 +17,10 @@ use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, RsaPrivateKey};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use tollgate::HostError;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use host::FakeHost;
@@ -55,6 +62,33 @@ pub(crate) fn ec_jwk() -> Value {
     let point = EC_KEY.verifying_key().to_encoded_point(false);
     let (x, y) = (b64(point.x().unwrap()), b64(point.y().unwrap()));
     json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "ec", "x": x, "y": y})
+}
+
+/// What a decision asks about a request.
+#[derive(Default)]
+pub(crate) struct World {
+    /// What is said of signatures, without looking.
+    pub(crate) says: Option<bool>,
+    /// How often a signature was looked at.
+    pub(crate) verified: Cell<u32>,
+    /// The filter state.
+    pub(crate) filter_state: BTreeMap<&'static str, &'static str>,
+    /// Whether the host fails.
+    pub(crate) fails: Option<HostError>,
+}
+
+impl Surroundings for World {
+    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+        self.verified.update(|count| count.saturating_add(1));
+        self.says.unwrap_or_else(|| crypto::verify(token, key))
+    }
+
+    fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        match self.fails {
+            Some(error) => Err(error),
+            None => Ok(self.filter_state.get(key).map(|value| value.as_bytes().to_vec())),
+        }
+    }
 }
 
 /// Signs tokens with one of the keys.

@@ -6,15 +6,15 @@
 //! padding and no stray bits in base64url, JSON as in RFC 8259 without duplicate members, no
 //! `crit`, no `b64` but `true`, no `zip`, and a limit for the length.
 
+use crate::algorithms;
 use crate::status::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
-use std::str::FromStr;
 use tollgate::json;
 
-/// The longest token that is read, in bytes.
+/// The longest token that is read unless a provider says something else, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8192;
 
 /// The deepest nesting of a header or payload; the root object is level 1.
@@ -26,27 +26,50 @@ const OUT_OF_RANGE: f64 = 18_446_744_073_709_551_616.0;
 /// The members of a JSON object.
 pub type Claims = Map<String, Value>;
 
+/// The times of a token, in Unix seconds (RFC 7519, 4.1.4 to 4.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dates {
+    /// `nbf`; 0 if there is none.
+    pub not_before: u64,
+    /// `exp`. One that is 0 or a fraction of one counts as none, as in Envoy.
+    pub expires: Option<u64>,
+    /// `iat`.
+    pub issued_at: Option<u64>,
+}
+
 /// A well-formed token that is not verified.
 ///
 /// It has no `Debug`: what it holds must not reach a log.
 pub struct Token<'a> {
     algorithm: Algorithm,
     kid: Option<String>,
+    header: Claims,
     claims: Claims,
-    not_before: u64,
-    expires: Option<u64>,
+    dates: Dates,
     signed: &'a [u8],
     payload: &'a str,
     signature: &'a str,
 }
 
 impl<'a> Token<'a> {
-    /// Reads a token in compact form.
+    /// Reads a token in compact form, of at most [`MAX_TOKEN_BYTES`].
     ///
     /// # Errors
     ///
     /// The first thing that is wrong with it.
     pub fn parse(token: &'a [u8]) -> Result<Self, Failure> {
+        Self::parse_up_to(MAX_TOKEN_BYTES, token)
+    }
+
+    /// Reads a token in compact form, of at most so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it.
+    pub fn parse_up_to(max_bytes: usize, token: &'a [u8]) -> Result<Self, Failure> {
+        if token.len() > max_bytes {
+            return Err(Failure::BadFormat);
+        }
         let sections = Sections::split(token)?;
         let header = object(sections.header, Failure::HeaderBadBase64, Failure::HeaderBadJson)?;
         let (algorithm, kid) = check_header(&header)?;
@@ -56,9 +79,9 @@ impl<'a> Token<'a> {
         Ok(Self {
             algorithm,
             kid,
+            header,
             claims,
-            not_before: dates.not_before,
-            expires: dates.expires,
+            dates,
             signed: sections.signed,
             payload: text(sections.payload).ok_or(Failure::PayloadBadBase64)?,
             signature: text(sections.signature).ok_or(Failure::SignatureBadBase64)?,
@@ -89,33 +112,22 @@ impl<'a> Token<'a> {
         self.claims
     }
 
+    /// All members of the header.
+    #[must_use]
+    pub fn header(&self) -> &Claims {
+        &self.header
+    }
+
     /// The `iss` claim; empty if there is none, as in Envoy.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.claims.get("iss").and_then(Value::as_str).unwrap_or_default()
+        text_claim(&self.claims, "iss")
     }
 
-    /// The `aud` claim: none, one or several.
-    pub fn audiences(&self) -> impl Iterator<Item = &str> {
-        let audiences = match self.claims.get("aud") {
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-            None => &[],
-        };
-        audiences.iter().filter_map(Value::as_str)
-    }
-
-    /// The `nbf` claim in Unix seconds; 0 if there is none.
+    /// The times.
     #[must_use]
-    pub fn not_before(&self) -> u64 {
-        self.not_before
-    }
-
-    /// The `exp` claim in Unix seconds. An `exp` that is 0 or a fraction of one counts as none, as
-    /// in Envoy.
-    #[must_use]
-    pub fn expires(&self) -> Option<u64> {
-        self.expires
+    pub fn dates(&self) -> Dates {
+        self.dates
     }
 
     /// What is signed: header and payload as they came, with the dot between them.
@@ -147,9 +159,6 @@ struct Sections<'a> {
 
 impl<'a> Sections<'a> {
     fn split(token: &'a [u8]) -> Result<Self, Failure> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(Failure::BadFormat);
-        }
         let mut sections = token.split(|byte| *byte == b'.');
         let mut next = || sections.next().filter(|section| !section.is_empty());
         match (next(), next(), next(), sections.next()) {
@@ -186,7 +195,7 @@ fn check_header(header: &Claims) -> Result<(Algorithm, Option<String>), Failure>
     let Some(Value::String(name)) = header.get("alg") else {
         return Err(Failure::HeaderBadAlg);
     };
-    let algorithm = Algorithm::from_str(name).map_err(|_| Failure::AlgNotSupported)?;
+    let algorithm = algorithms::parse(name).ok_or(Failure::AlgNotSupported)?;
     let kid = match header.get("kid") {
         None => None,
         Some(Value::String(kid)) => Some(kid).filter(|kid| !kid.is_empty()).cloned(),
@@ -204,17 +213,27 @@ fn check_header(header: &Claims) -> Result<(Algorithm, Option<String>), Failure>
     Ok((algorithm, kid))
 }
 
-/// The times between which a token is valid, in Unix seconds.
-struct Dates {
-    not_before: u64,
-    expires: Option<u64>,
+/// A claim that is a text; empty if there is none.
+#[must_use]
+pub fn text_claim<'a>(claims: &'a Claims, name: &str) -> &'a str {
+    claims.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The `aud` claim: none, one or several.
+pub fn audiences(claims: &Claims) -> impl Iterator<Item = &str> {
+    let audiences = match claims.get("aud") {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    audiences.iter().filter_map(Value::as_str)
 }
 
 /// The dates, if every registered claim (RFC 7519, 4.1) has the type it must have.
 fn check_claims(claims: &Claims) -> Result<Dates, Failure> {
     check_string(claims, "iss", Failure::IssNotString)?;
     check_string(claims, "sub", Failure::SubNotString)?;
-    numeric_date(claims, "iat", Failure::IatNotInteger, Failure::IatOutOfRange)?;
+    let iat = numeric_date(claims, "iat", Failure::IatNotInteger, Failure::IatOutOfRange)?;
     let nbf = numeric_date(claims, "nbf", Failure::NbfNotInteger, Failure::NbfOutOfRange)?;
     let exp = numeric_date(claims, "exp", Failure::ExpNotInteger, Failure::ExpOutOfRange)?;
     check_string(claims, "jti", Failure::JtiNotString)?;
@@ -223,7 +242,7 @@ fn check_claims(claims: &Claims) -> Result<Dates, Failure> {
         Some(Value::Array(list)) if list.iter().all(Value::is_string) => {}
         Some(_) => return Err(Failure::AudNotStrings),
     }
-    Ok(Dates { not_before: nbf.unwrap_or(0), expires: exp.filter(|exp| *exp != 0) })
+    Ok(Dates { not_before: nbf.unwrap_or(0), expires: exp.filter(|exp| *exp != 0), issued_at: iat })
 }
 
 fn check_string(claims: &Claims, name: &str, failure: Failure) -> Result<(), Failure> {

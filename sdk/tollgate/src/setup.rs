@@ -45,16 +45,18 @@ pub struct Setup {
     members: Vec<String>,
     /// Tells members of one name apart, from the second one on.
     repetition: Option<usize>,
+    /// Whether this is for a member of a chain.
+    chained: bool,
 }
 
 impl Setup {
     pub(crate) const fn new(filter: &'static str) -> Self {
-        Self { filter, members: Vec::new(), repetition: None }
+        Self { filter, members: Vec::new(), repetition: None, chained: false }
     }
 
     /// The same for a filter of this name.
     pub(crate) fn named(&self, filter: &'static str) -> Self {
-        Self { filter, members: Vec::new(), repetition: self.repetition }
+        Self { filter, members: Vec::new(), repetition: self.repetition, chained: self.chained }
     }
 
     /// What the next member of a chain gets, which is a filter of this name.
@@ -62,7 +64,14 @@ impl Setup {
         let same = self.members.iter().filter(|member| *member == name).count();
         self.members.push(name.to_owned());
         let repetition = (same > 0).then(|| same.saturating_add(1));
-        Self { filter: self.filter, members: Vec::new(), repetition }
+        Self { filter: self.filter, members: Vec::new(), repetition, chained: true }
+    }
+
+    /// Whether other filters are in the same [chain](crate::chain): what this one leaves in the
+    /// [`Extensions`](crate::Extensions) of a request has a reader then.
+    #[must_use]
+    pub fn is_chained(&self) -> bool {
+        self.chained
     }
 
     /// Defines metrics with [tags](Metrics::tagged), and also later, while requests run.

@@ -68,17 +68,24 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/providers/main/isuer",
             Some(json!("x")),
             "`providers.main.isuer`: found an unknown field, allowed: `issuer`, `audiences`, \
-             `local_jwks`, `forward`, `clock_skew_seconds`, `require_expiration`, \
-             `claim_to_headers`, `forward_payload_header`, `pad_forward_payload_header`; did \
-             you mean `issuer`?",
+             `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
+             `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
+             `max_token_bytes`, `required_type`, `jwt_cache_config`, `claim_to_headers`, \
+             `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
+             `normalize_payload_in_metadata`, `header_in_metadata`, `failed_status_in_metadata`, \
+             `clear_route_cache`; did you mean `issuer`?",
         ),
         (
             "jwt-auth",
             "/providers/main/remote_jwks",
             Some(json!({})),
-            "`providers.main.remote_jwks`: found an unknown field, allowed: `issuer`, \
-             `audiences`, `local_jwks`, `forward`, `clock_skew_seconds`, `require_expiration`, \
-             `claim_to_headers`, `forward_payload_header`, `pad_forward_payload_header`",
+            "`providers.main.remote_jwks`: found an unknown field, allowed: `issuer`, `audiences`, \
+             `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
+             `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
+             `max_token_bytes`, `required_type`, `jwt_cache_config`, `claim_to_headers`, \
+             `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
+             `normalize_payload_in_metadata`, `header_in_metadata`, `failed_status_in_metadata`, \
+             `clear_route_cache`",
         ),
         (
             "canary",
@@ -381,7 +388,8 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "jwt-auth",
             "/rules/0/match",
             Some(json!({})),
-            "`rules[0].match`: found neither, allowed: `prefix` or `path`",
+            "`rules[0].match`: found none of them, allowed: exactly one of `prefix`, `path`, \
+             `safe_regex`, `path_separated_prefix`, `path_match_policy`, `connect_matcher`",
         ),
         (
             "jwt-auth",
@@ -439,8 +447,9 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/providers/main/local_jwks",
             Some(json!({ "inline_string": "{\"keys\": [1]}" })),
             "`providers.main.local_jwks.inline_string`: found Jwks doesn't have any valid public \
-             key; keys[0]: not an object, allowed: a JWK set with a key for RS256, RS384, RS512 \
-             (RSA of 2048 to 8192 bits) or ES256 (EC on P-256)",
+             key; keys[0]: not an object, allowed: a JWK set with a key for one of the algorithms: RSA \
+             of 2048 to 8192 bits, EC on P-256 or P-384, OKP on Ed25519, oct of as many bytes as \
+             the hash",
         ),
         (
             "jwt-auth",

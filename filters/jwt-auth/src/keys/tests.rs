@@ -47,13 +47,13 @@ fn keys_of_other_kinds_are_skipped_and_counted() {
     let okp = json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"});
     let set = parse(&[okp, json!(5), rsa_jwk(), json!({"kty": "oct", "k": "AA"})]).unwrap();
     assert_eq!(set.skipped().iter().map(|s| s.index).collect::<Vec<_>>(), [0, 1, 3]);
-    assert!(set.has(AlgorithmFamily::Rsa));
-    assert!(!set.has(AlgorithmFamily::Ec));
+    assert!(set.has(Algorithm::RS256));
+    assert!(!set.has(Algorithm::ES256));
 }
 
 #[test]
 fn the_reason_why_no_key_is_usable_is_told() {
-    let error = parse(&[json!({}), json!({"kty": "oct"})]).unwrap_err();
+    let error = parse(&[json!({}), json!({"kty": "EC2"})]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Jwks doesn't have any valid public key; keys[0]: [kty] is missing; \
@@ -62,12 +62,12 @@ fn the_reason_why_no_key_is_usable_is_told() {
 }
 
 #[test]
-fn an_rsa_key_without_an_algorithm_fits_the_rs_family_and_nothing_else() {
+fn an_rsa_key_without_an_algorithm_fits_the_rsa_family_and_nothing_else() {
     let set = parse(&[without(rsa_jwk(), "alg")]).unwrap();
     for algorithm in RSA {
         assert_eq!(count(&set, *algorithm, None), 1);
     }
-    for algorithm in [Algorithm::ES256, Algorithm::HS256, Algorithm::PS256, Algorithm::EdDSA] {
+    for algorithm in [Algorithm::ES256, Algorithm::HS256, Algorithm::ES384, Algorithm::EdDSA] {
         assert_eq!(count(&set, algorithm, None), 0, "{algorithm:?}");
     }
 }
@@ -89,7 +89,7 @@ fn a_p256_key_fits_es256_only() {
 
 #[test]
 fn an_algorithm_of_another_kind_of_key_is_refused() {
-    for alg in ["ES256", "PS256", "HS256", "RSA1_5", "none", ""] {
+    for alg in ["ES256", "HS256", "EdDSA", "RSA1_5", "RSA-OAEP", "none", ""] {
         refusal(with(rsa_jwk(), "alg", json!(alg)));
     }
     for alg in ["RS256", "ES384", "ES521", "ES224"] {
@@ -162,7 +162,9 @@ fn a_point_must_be_on_p256_with_full_coordinates() {
     x.pop();
     let short = refusal(with(ec_jwk(), "x", json!(b64(&x))));
     assert_eq!(short, "[x] or [y] does not have 32 bytes");
-    assert_eq!(refusal(with(ec_jwk(), "crv", json!("P-384"))), "[crv] is not supported");
+    let on_p384 = refusal(with(ec_jwk(), "crv", json!("P-384")));
+    assert_eq!(on_p384, "[x] or [y] does not have 48 bytes");
+    assert_eq!(refusal(with(ec_jwk(), "crv", json!("P-521"))), "[crv] is not supported");
     assert!(parse(&[without(ec_jwk(), "crv")]).is_ok(), "P-256 is the default, as in Envoy");
 }
 
@@ -184,4 +186,56 @@ fn members_of_a_wrong_type_or_encoding_are_refused() {
 #[test]
 fn padding_in_a_key_is_tolerated() {
     assert!(parse(&[with(rsa_jwk(), "e", json!("Aw=="))]).is_ok());
+}
+
+/// The reason why a set of this one key is refused when these algorithms are allowed.
+fn refusal_for(allowed: &[Algorithm], jwk: Value) -> &'static str {
+    let set = json!({ "keys": [jwk] }).to_string();
+    match KeySet::parse_for(allowed, set.as_bytes()) {
+        Err(KeySetError::NoneUsable(skipped)) => skipped[0].reason,
+        other => panic!("not refused for its key: {other:?}"),
+    }
+}
+
+#[test]
+fn a_key_verifies_only_what_the_provider_allows() {
+    let allowed = &[Algorithm::PS256, Algorithm::ES384];
+    let not_allowed = "the provider does not allow its algorithms";
+    assert_eq!(refusal_for(allowed, ec_jwk()), not_allowed);
+    assert_eq!(refusal_for(allowed, rsa_jwk()), not_allowed);
+    let set = json!({ "keys": [without(rsa_jwk(), "alg")] }).to_string();
+    let set = KeySet::parse_for(allowed, set.as_bytes()).unwrap();
+    assert_eq!(count(&set, Algorithm::PS256, None), 1);
+    assert_eq!(count(&set, Algorithm::RS256, None), 0);
+}
+
+#[test]
+fn a_secret_is_used_only_where_it_is_allowed_and_long_enough() {
+    let secret = |bytes: usize| json!({"kty": "oct", "k": b64(vec![7; bytes])});
+    assert_eq!(refusal(secret(64)), "the provider does not allow its algorithms");
+    let hmac = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+    assert_eq!(refusal_for(hmac, secret(31)), "[k] has less than 32 bytes");
+    for (bytes, expected) in [(32, [1, 0, 0]), (48, [1, 1, 0]), (63, [1, 1, 0]), (64, [1, 1, 1])] {
+        let set = json!({ "keys": [secret(bytes)] }).to_string();
+        let set = KeySet::parse_for(hmac, set.as_bytes()).unwrap();
+        assert_eq!(hmac.map(|algorithm| count(&set, algorithm, None)), expected, "{bytes}");
+        assert!(!format!("{set:?}").contains("BwcH"), "a secret is shown");
+    }
+}
+
+#[test]
+fn an_ed25519_key_is_a_point_and_not_of_small_order() {
+    let key = |x: &str| json!({"kty": "OKP", "crv": "Ed25519", "x": x});
+    // RFC 8037, A.2.
+    let set = parse(&[key("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]).unwrap();
+    assert_eq!(count(&set, Algorithm::EdDSA, None), 1);
+    assert_eq!(count(&set, Algorithm::ES256, None), 0);
+    let zero = b64([0; 32]);
+    let mut one = [0; 32];
+    one[0] = 1;
+    for bad in ["AA", &*zero, &*b64(one), &*b64([1; 33])] {
+        assert_eq!(refusal(key(bad)), "[x] is not a point of Ed25519", "{bad}");
+    }
+    let other = with(key(&zero), "crv", json!("X25519"));
+    assert_eq!(refusal(other), "[crv] is not supported");
 }

@@ -32,8 +32,8 @@ fn a_token_is_read_into_its_parts() {
     assert_eq!(parsed.algorithm(), Algorithm::ES256);
     assert_eq!(parsed.kid(), Some("k"));
     assert_eq!(parsed.issuer(), "i");
-    assert_eq!(parsed.audiences().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!((parsed.not_before(), parsed.expires()), (5, Some(7)));
+    assert_eq!(audiences(parsed.claims()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!((parsed.dates().not_before, parsed.dates().expires), (5, Some(7)));
     let (signed, signature) = token.rsplit_once('.').unwrap();
     assert_eq!(parsed.signed(), signed.as_bytes());
     assert_eq!(parsed.signature(), signature);
@@ -203,14 +203,14 @@ fn registered_claims_must_have_their_type() {
 #[test]
 fn the_largest_date_is_read_exactly() {
     let token = compact(HEADER, r#"{"exp":18446744073709551615}"#);
-    assert_eq!(Token::parse(token.as_bytes()).ok().unwrap().expires(), Some(u64::MAX));
+    assert_eq!(Token::parse(token.as_bytes()).ok().unwrap().dates().expires, Some(u64::MAX));
 }
 
 #[test]
 fn an_expiration_of_zero_is_none() {
     for payload in [r#"{"exp":0}"#, r#"{"exp":-0.0}"#, r#"{"exp":0.5}"#, "{}"] {
         let token = compact(HEADER, payload);
-        assert_eq!(Token::parse(token.as_bytes()).ok().unwrap().expires(), None, "{payload}");
+        assert_eq!(Token::parse(token.as_bytes()).ok().unwrap().dates().expires, None, "{payload}");
     }
 }
 

@@ -24,9 +24,24 @@ pub struct Extensions(RefCell<Vec<Rc<dyn Any>>>);
 impl Extensions {
     /// Leaves a value, in the place of one of the same type.
     pub fn insert<T: 'static>(&self, value: T) {
+        self.insert_shared(Rc::new(value));
+    }
+
+    /// The same for a value that the filter keeps as well, such as one from a cache.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use tollgate::Extensions;
+    ///
+    /// let kept = Rc::new(String::from("acme"));
+    /// let extensions = Extensions::default();
+    /// extensions.insert_shared(Rc::clone(&kept));
+    /// assert_eq!(extensions.get::<String>(), Some(kept));
+    /// ```
+    pub fn insert_shared<T: 'static>(&self, value: Rc<T>) {
         let mut values = self.0.borrow_mut();
         values.retain(|value| !value.is::<T>());
-        values.push(Rc::new(value));
+        values.push(value);
     }
 
     /// The value of a type, if a filter before has left one.

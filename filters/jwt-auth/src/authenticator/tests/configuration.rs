@@ -28,14 +28,33 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
     for (error, path) in [
         (refusal(|c| c["providers"] = json!({})), "providers"),
         (refusal(|c| c["provider"] = json!({})), "provider"),
-        (refusal(|c| c["requirement_map"] = json!({})), "requirement_map"),
+        (refusal(|c| c["rules"][1]["requirement_name"] = json!("x")), "rules[1]"),
+        (refusal(|c| c["rules"][0]["requirement_name"] = json!("x")), "rules[0].requirement_name"),
+        (refusal(|c| c["requirement_map"]["x"] = json!({})), "requirement_map.x"),
+        (
+            refusal(|c| c["requirement_map"]["x"]["provider_name"] = json!("y")),
+            "requirement_map.x.provider_name",
+        ),
+        (refusal(|c| c["filter_state_rules"] = json!({"name": ""})), "filter_state_rules.name"),
+        (
+            refusal(|c| c["filter_state_rules"] = json!({"name": "x", "requires": {"v": {}}})),
+            "filter_state_rules.requires.v",
+        ),
         (
             refusal(|c| c["providers"]["main"]["remote_jwks"] = json!({})),
             "providers.main.remote_jwks",
         ),
         (
-            refusal(|c| c["providers"]["main"]["from_params"] = json!([])),
-            "providers.main.from_params",
+            refusal(|c| c["providers"]["main"]["from_params"] = json!(["a", ""])),
+            "providers.main.from_params[1]",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["from_cookies"] = json!(["a=b"])),
+            "providers.main.from_cookies[0]",
+        ),
+        (
+            refusal(|c| c["providers"]["main"]["from_headers"] = json!([{"name": ":path"}])),
+            "providers.main.from_headers[0].name",
         ),
         (
             refusal(|c| c["providers"]["main"]["clock_skew_seconds"] = json!(-1)),
@@ -63,16 +82,26 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
             refusal(|c| c["rules"][1]["requires"]["provider_name"] = json!("x")),
             "rules[1].requires.provider_name",
         ),
-        (refusal(|c| c["rules"][1]["requires"] = json!({})), "rules[1].requires.provider_name"),
+        (refusal(|c| c["rules"][1]["requires"] = json!({})), "rules[1].requires"),
+        (refusal(|c| c["rules"][1]["requires"]["allow_missing"] = json!({})), "rules[1].requires"),
         (
-            refusal(|c| c["rules"][1]["requires"]["requires_any"] = json!({})),
-            "rules[1].requires.requires_any",
+            refusal(|c| c["rules"][1]["requires"] = json!({"requires_any": {"requirements": []}})),
+            "rules[1].requires.requires_any.requirements",
+        ),
+        (
+            refusal(|c| {
+                c["rules"][1]["requires"] = json!({"requires_all": {"requirements": [
+                    {"provider_name": "main"},
+                    {"provider_and_audiences": {"provider_name": "x"}},
+                ]}});
+            }),
+            "rules[1].requires.requires_all.requirements[1].provider_and_audiences.provider_name",
         ),
         (refusal(|c| c["rules"][0]["match"] = json!({})), "rules[0].match"),
         (refusal(|c| c["rules"][0]["match"]["path"] = json!("/x")), "rules[0].match"),
         (
             refusal(|c| c["rules"][0]["match"]["safe_regex"] = json!({})),
-            "rules[0].match.safe_regex",
+            "rules[0].match.safe_regex.regex",
         ),
         (refusal(|c| c["rules"][0]["match"]["prefix"] = json!("api")), "rules[0].match.prefix"),
         (refusal(|c| c["rules"][1]["match"]["path"] = json!("/x?y")), "rules[1].match.path"),

@@ -1,0 +1,379 @@
+//! What a request needs, and whether its tokens satisfy it: Envoy's algebra of requirements
+//! (`source/extensions/filters/http/jwt_authn/verifier.cc`).
+//!
+//! Whatever a requirement that fails has found out is forgotten: a token becomes headers only as a part
+//! of what let the request pass.
+
+mod compile;
+
+pub use compile::Compiler;
+
+use crate::authenticator::Denial;
+use crate::extract::{Found, Location, Locations};
+use crate::output::Written;
+use crate::provider::{Audiences, Provider};
+use crate::status::Failure;
+use crate::token::{Dates, Token};
+use jsonwebtoken::DecodingKey;
+use std::rc::Rc;
+use tollgate::headers::HeaderMap;
+use tollgate::{HostError, VerifiedClaims};
+
+/// The most characters of a `kid` that a [`Denial`] repeats.
+const MAX_KID: usize = 64;
+
+/// What the decision has to ask about a request beside its headers.
+pub trait Surroundings {
+    /// Whether a key made the signature of a token.
+    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool;
+
+    /// What is in the filter state under a key.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>, HostError>;
+}
+
+/// A request that wants to pass.
+pub struct Attempt<'r> {
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// The time in Unix seconds.
+    pub now: u64,
+    /// All else.
+    pub around: &'r dyn Surroundings,
+}
+
+/// A checked requirement.
+#[derive(Debug)]
+pub enum Requirement {
+    /// Good tokens of one provider, at least one.
+    Provider(OfProvider),
+    /// One of these.
+    Any(AnyOf),
+    /// All of these.
+    All(Vec<Requirement>),
+    /// Only good tokens, or none.
+    AllowMissing(Rc<Everyone>),
+    /// Nothing.
+    AllowMissingOrFailed(Rc<Everyone>),
+    /// Nothing; what can be read is believed.
+    ExtractOnly(ExtractOnly),
+}
+
+/// Good tokens of one provider.
+#[derive(Debug)]
+pub struct OfProvider {
+    provider: Rc<Provider>,
+    audiences: Option<Audiences>,
+}
+
+/// One of several requirements.
+#[derive(Debug)]
+pub struct AnyOf {
+    children: Vec<Requirement>,
+    allow_missing: bool,
+    allow_failed: bool,
+}
+
+/// Reading without verifying.
+#[derive(Debug)]
+pub struct ExtractOnly {
+    everyone: Rc<Everyone>,
+    status_header: Option<String>,
+}
+
+/// All providers, for requirements that name none.
+#[derive(Debug)]
+pub struct Everyone {
+    providers: Vec<Rc<Provider>>,
+    locations: Locations,
+}
+
+/// What is kept of a token that may be believed.
+#[derive(Debug)]
+pub struct Verified {
+    /// Its claims, if somebody looks at them again.
+    pub claims: Option<Rc<VerifiedClaims>>,
+    /// Whether it is for an audience of its provider.
+    pub has_audience: bool,
+    /// Its times.
+    pub dates: Dates,
+    /// What it becomes.
+    pub written: Written,
+}
+
+/// A token that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted<'a> {
+    /// Who issued it.
+    pub provider: &'a Provider,
+    /// Where it was.
+    pub location: &'a Location,
+    /// What was in it.
+    pub token: Rc<Verified>,
+}
+
+/// What the tokens of a request have brought.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome<'a> {
+    /// The tokens that let it pass.
+    pub accepted: Vec<Accepted<'a>>,
+    /// The header that says that they were not verified, if they were not.
+    pub unverified: Option<Option<&'a str>>,
+    /// What to leave in the filter state about tokens that are missing or bad.
+    pub failed: Vec<(&'a str, Failure)>,
+    /// How many tokens had been verified before.
+    pub cache_hits: u64,
+    /// How many had not.
+    pub cache_misses: u64,
+}
+
+/// Why a requirement is not satisfied.
+#[derive(Debug)]
+pub enum Refusal {
+    /// By the tokens of the request.
+    Denied(Denial),
+    /// The host did not answer.
+    Host(HostError),
+}
+
+impl From<HostError> for Refusal {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Denied(failure.into())
+    }
+}
+
+impl Requirement {
+    /// Whether a request satisfies it; what its tokens bring is added to `outcome`.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not. What `outcome` has then got of it counts for nothing.
+    pub fn satisfy<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Provider(one) => one.satisfy(attempt, outcome),
+            Self::Any(any) => any.satisfy(attempt, outcome),
+            Self::All(all) => all.iter().try_for_each(|one| one.satisfy(attempt, outcome)),
+            Self::AllowMissing(everyone) => everyone.satisfy(attempt, outcome, false),
+            Self::AllowMissingOrFailed(everyone) => everyone.satisfy(attempt, outcome, true),
+            Self::ExtractOnly(extract) => {
+                extract.read(attempt, outcome);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl OfProvider {
+    fn satisfy<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+    ) -> Result<(), Refusal> {
+        self.take_all(attempt, outcome).map_err(|denial| {
+            if let Some(property) = self.provider.output().failure_property() {
+                outcome.failed.push((property, denial.failure));
+            }
+            denial.into()
+        })
+    }
+
+    fn take_all<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+    ) -> Result<(), Denial> {
+        let provider = &*self.provider;
+        let found = provider.locations().find(attempt.headers);
+        if found.is_empty() {
+            return Err(Failure::Missing.into());
+        }
+        // The last one first, as in Envoy: it is the one whose failure the client learns of.
+        for Found { location, token } in found.into_iter().rev() {
+            let token = self.authenticate(location, &token?, attempt, outcome)?;
+            outcome.accepted.push(Accepted { provider, location, token });
+        }
+        Ok(())
+    }
+
+    fn authenticate(
+        &self,
+        location: &Location,
+        bytes: &[u8],
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'_>,
+    ) -> Result<Rc<Verified>, Denial> {
+        let provider = &*self.provider;
+        let audiences = self.audiences.as_ref();
+        let cached = provider.cache().borrow_mut().get(bytes);
+        if let Some(token) = cached {
+            outcome.cache_hits = outcome.cache_hits.saturating_add(1);
+            provider.check_again(&token, audiences, attempt.now)?;
+            return Ok(token);
+        }
+        outcome.cache_misses = outcome.cache_misses.saturating_add(1);
+        location.check(bytes)?;
+        let token = Token::parse_up_to(provider.max_token_bytes(), bytes)?;
+        if !location.allows_issuer(token.issuer()) {
+            return Err(Failure::UnknownIssuer.into());
+        }
+        let token = verify(provider, token, audiences, attempt)?;
+        provider.cache().borrow_mut().insert(bytes, &token);
+        Ok(token)
+    }
+}
+
+/// Checks the claims and the signature of a token whose issuer is that of the provider.
+fn verify(
+    provider: &Provider,
+    token: Token<'_>,
+    audiences: Option<&Audiences>,
+    attempt: &Attempt<'_>,
+) -> Result<Rc<Verified>, Denial> {
+    provider.check(&token, audiences, attempt.now)?;
+    provider
+        .check_signature(&token, |token, key| attempt.around.verify(token, key))
+        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
+    Ok(believe(provider, token))
+}
+
+/// What is kept of a token; the caller has a reason to believe it.
+fn believe(provider: &Provider, token: Token<'_>) -> Rc<Verified> {
+    let (written, dates) = (provider.output().write(&token), token.dates());
+    let has_audience = provider.allows_audience(token.claims());
+    let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
+    Rc::new(Verified { claims, has_audience, dates, written })
+}
+
+/// A `kid` that a log can bear.
+fn printable(kid: &str) -> String {
+    kid.escape_default().take(MAX_KID).collect()
+}
+
+impl AnyOf {
+    fn satisfy<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+    ) -> Result<(), Refusal> {
+        let before = outcome.accepted.len();
+        let mut denial = Denial::from(Failure::Missing);
+        for child in &self.children {
+            match child.satisfy(attempt, outcome) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Host(error)) => return Err(error.into()),
+                Err(Refusal::Denied(next)) => {
+                    outcome.accepted.truncate(before);
+                    denial = prefer(denial, next);
+                }
+            }
+        }
+        let missing = denial.failure == Failure::Missing;
+        match self.allow_failed || (self.allow_missing && missing) {
+            true => Ok(()),
+            false => Err(denial.into()),
+        }
+    }
+}
+
+/// Which of two reasons the client learns: that there is no token says least, then that its issuer is
+/// another one; else the later.
+fn prefer(denial: Denial, next: Denial) -> Denial {
+    let weak = matches!(next.failure, Failure::Missing | Failure::UnknownIssuer);
+    match weak && denial.failure != Failure::Missing {
+        true => denial,
+        false => next,
+    }
+}
+
+impl Everyone {
+    /// All providers.
+    #[must_use]
+    pub fn new(providers: Vec<Rc<Provider>>, locations: Locations) -> Self {
+        Self { providers, locations }
+    }
+
+    fn satisfy<'a>(
+        &'a self,
+        attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'a>,
+        allow_failed: bool,
+    ) -> Result<(), Refusal> {
+        for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
+            let accepted = token.map_err(Denial::from).and_then(|token| {
+                let (provider, token) = self.authenticate(location, &token, attempt)?;
+                Ok(Accepted { provider, location, token })
+            });
+            match accepted {
+                Ok(accepted) => outcome.accepted.push(accepted),
+                Err(_) if allow_failed => {}
+                Err(denial) => return Err(denial.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn authenticate(
+        &self,
+        location: &Location,
+        bytes: &[u8],
+        attempt: &Attempt<'_>,
+    ) -> Result<(&Provider, Rc<Verified>), Denial> {
+        location.check(bytes)?;
+        let token = self.parse(bytes)?;
+        if !location.allows_issuer(token.issuer()) {
+            return Err(Failure::UnknownIssuer.into());
+        }
+        let provider = self.by_issuer(token.issuer()).ok_or(Failure::UnknownIssuer)?;
+        if bytes.len() > provider.max_token_bytes() {
+            return Err(Failure::BadFormat.into());
+        }
+        verify(provider, token, None, attempt).map(|token| (provider, token))
+    }
+
+    /// Reads a token of any provider.
+    fn parse<'t>(&self, bytes: &'t [u8]) -> Result<Token<'t>, Failure> {
+        let longest = self.providers.iter().map(|provider| provider.max_token_bytes()).max();
+        Token::parse_up_to(longest.unwrap_or_default(), bytes)
+    }
+
+    /// The first provider of an issuer, else the first that takes any.
+    fn by_issuer(&self, issuer: &str) -> Option<&Provider> {
+        let of = |issuer: &str| self.providers.iter().find(|it| it.issuer() == issuer);
+        of(issuer).or_else(|| of("")).map(|provider| &**provider)
+    }
+}
+
+impl ExtractOnly {
+    fn read<'a>(&'a self, attempt: &Attempt<'_>, outcome: &mut Outcome<'a>) {
+        for Found { location, token } in self.everyone.locations.find(attempt.headers) {
+            let Ok(bytes) = token else { continue };
+            let Ok(token) = self.everyone.parse(&bytes) else { continue };
+            let Some(provider) = self.everyone.by_issuer(token.issuer()) else { continue };
+            let token = believe(provider, token);
+            outcome.accepted.push(Accepted { provider, location, token });
+            outcome.unverified = Some(self.status_header.as_deref());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
