@@ -176,7 +176,7 @@ fn authorizations(bearer: &str) -> Vec<Attack> {
 
 /// None of them asks for a fault that there is.
 fn faults() -> Vec<Attack> {
-    const NUMBERS: &str = "-1|+503|1e3|0x1F7|503.0|503;|5 03|503,504|NaN|\u{663}|\
+    const NUMBERS: &str = "-1|++503|1e3|0x1F7|503.0|503;|5 03|503,504|NaN|\u{663}|\
         18446744073709551616|99999999999999999999999999999999999";
     let mut attacks = Vec::new();
     for name in ["abort-request", "abort-grpc-request", "delay-request"] {
