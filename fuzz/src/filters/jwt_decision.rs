@@ -3,12 +3,15 @@ use std::cell::Cell;
 use arbitrary::{Arbitrary, Unstructured};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use serde_json::{Value, json};
 use tollgate::config;
 use tollgate::headers::HeaderMap;
-use tollgate_jwt_auth::authenticator::{Authenticator, Decision};
+use tollgate_jwt_auth::authenticator::{Authenticator, Verdict};
 use tollgate_jwt_auth::crypto;
+use tollgate_jwt_auth::requirement::Surroundings;
 use tollgate_jwt_auth::status::Failure;
+use tollgate_jwt_auth::token::Token;
 
 use super::tokens::{EXPIRES, ISSUER, NOT_BEFORE, encoded, jwk, signed};
 use crate::input::{list, structured};
@@ -35,6 +38,28 @@ pub fn jwt_decision(data: &[u8]) {
     FIXTURE.with(|fixture| structured(data, |input| fixture.check(input)));
 }
 
+/// A proxy that verifies, and counts how often.
+struct Proxy {
+    now: u64,
+    asked: Cell<u32>,
+}
+
+impl Surroundings for Proxy {
+    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        let dates = token.dates();
+        let begun = dates.not_before <= self.now.saturating_add(SKEW);
+        let over = dates.expires.is_some_and(|end| end.saturating_add(SKEW) < self.now);
+        assert!(begun && !over, "a key is asked in vain");
+        assert_eq!(token.issuer(), ISSUER);
+        crypto::verify(token, key)
+    }
+
+    fn filter_state(&self, _: &str) -> tollgate::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+}
+
 impl Fixture {
     fn check(&self, input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         let tokens: Vec<_> = self.good.iter().chain(&self.others).collect();
@@ -55,24 +80,23 @@ impl Fixture {
         }
         let headers = HeaderMap::from_pairs(pairs);
 
-        let asked = Cell::new(0);
-        let decision = self.authenticator.decide(&headers, now, |token, key| {
-            asked.set(asked.get() + 1);
-            let begun = token.not_before() <= now.saturating_add(SKEW);
-            let over = token.expires().is_some_and(|end| end.saturating_add(SKEW) < now);
-            assert!(begun && !over, "a key is asked in vain");
-            assert_eq!(token.issuer(), ISSUER);
-            crypto::verify(token, key)
-        });
+        // No token is known from before.
+        self.authenticator.providers().for_each(|(_, it)| it.cache().borrow_mut().clear());
+        let proxy = Proxy { now, asked: Cell::new(0) };
+        let decision = self.authenticator.decide(&headers, now, &proxy).expect("the host answers");
+        let asked = &proxy.asked;
         let good = self.good.iter().find(|token| value.ends_with(token.as_bytes()));
         let in_time = (NOT_BEFORE - SKEW..=EXPIRES + SKEW).contains(&now);
-        match decision {
-            Decision::Allow(changes) => {
+        match decision.verdict {
+            Verdict::Allowed => {
                 let token = good.expect("a token that nobody has signed passes");
                 assert!(in_time && !twice && asked.get() > 0);
-                assert_eq!(changes.claims.map(Value::Object), Some(payload(token)));
+                let accepted = &decision.outcome.accepted;
+                let claims = accepted.first().and_then(|it| it.token.claims.as_ref());
+                let claims = claims.map(|claims| Value::Object(claims.0.clone()));
+                assert_eq!(claims, Some(payload(token)));
             }
-            Decision::Deny(denial) => {
+            Verdict::Denied(denial) => {
                 let untouched = |token: &String| value == format!("Bearer {token}").as_bytes();
                 assert!(
                     !(in_time && !twice && good.is_some_and(untouched)),
@@ -87,7 +111,7 @@ impl Fixture {
                 );
                 assert!(denial.kid.is_none_or(|kid| kid.len() <= 64 && kid.is_ascii()));
             }
-            Decision::Bypass => panic!("no preflight"),
+            Verdict::Bypassed => panic!("no preflight"),
         }
         Ok(())
     }
@@ -128,6 +152,7 @@ impl Fixture {
             format!("{header}.{}.{signature}", encoded(&claims("shop".into()))),
         ];
         let authenticator = Authenticator::new(config).expect("a configuration that fits");
+        authenticator.providers().for_each(|(_, provider)| provider.keep_claims());
         Self { authenticator, good, others }
     }
 }

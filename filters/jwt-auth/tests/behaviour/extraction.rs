@@ -87,7 +87,7 @@ fn more_than_one_authorization_is_refused_on_lines_of_their_own_and_joined(proxy
 #[tollgate_testkit::test(JwtAuth)]
 fn a_token_anywhere_else_is_not_looked_at(proxy: &mut Proxy) {
     start(proxy, provider_with(json!({})));
-    for name in ["access_token", "token", "jwt", "authorization"] {
+    for name in ["Access_Token", "token", "jwt", "authorization"] {
         let path = format!("/?{name}={}", token(json!({})));
         is_denied_in(&proxy.get(&path).send(), reasons::MISSING, name);
     }

@@ -173,7 +173,7 @@ fn an_algorithm_that_is_none_or_not_known_is_refused(proxy: &mut Proxy) {
 #[tollgate_testkit::test(JwtAuth)]
 fn an_algorithm_without_a_key_of_its_kind_is_refused(proxy: &mut Proxy) {
     start(proxy, provider(&[EC, RSA_KEY]));
-    for alg in ["ES384", "PS256", "PS384", "PS512", "HS256", "HS384", "HS512", "EdDSA"] {
+    for alg in ["ES384", "HS256", "HS384", "HS512", "EdDSA"] {
         is_denied_in(
             &present(proxy, &token_with_header(json!({ "alg": alg }))),
             reasons::NO_KEY,

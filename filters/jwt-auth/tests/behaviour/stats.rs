@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 34] = [
+const COUNTERS: [&str; 37] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -41,10 +41,13 @@ const COUNTERS: [&str; 34] = [
     "denied_payload_bad_json",
     "denied_signature_bad_base64",
     "denied_sub_not_string",
+    "denied_typ_not_accepted",
     "denied_unknown_issuer",
     "denied_verification_failed",
     "denied_zip_not_supported",
     "failures",
+    "jwt_cache_hit",
+    "jwt_cache_miss",
     "unwritable_claims",
 ];
 
@@ -115,8 +118,10 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         assert_eq!(stat(proxy, &format!("denied_{reason}")), 1, "{reason}");
         assert_eq!(stat(proxy, "denied"), index as u64 + 2, "{reason}");
     }
-    // Each of them once, and nothing else.
-    let reasons: Vec<_> = COUNTERS.iter().filter(|name| name.starts_with("denied_")).collect();
+    // Each of them once, and nothing else; `typ` is looked at only where a provider requires one.
+    let is_reason =
+        |name: &&&str| name.starts_with("denied_") && **name != "denied_typ_not_accepted";
+    let reasons: Vec<_> = COUNTERS.iter().filter(is_reason).collect();
     assert_eq!(reasons.len(), cases.len() + 1);
     assert!(reasons.iter().all(|reason| stat(proxy, reason) == 1));
     assert_eq!((stat(proxy, "allowed"), stat(proxy, "failures")), (0, 0));
