@@ -36,7 +36,7 @@ fn the_values_of_several_tokens_are_all_there(proxy: &mut Proxy) {
 }
 
 #[tollgate_testkit::test(JwtAuth)]
-fn payload_and_failure_are_left_in_the_filter_state(proxy: &mut Proxy) {
+fn leaving_payload_and_failure_in_the_filter_state_fails_no_request(proxy: &mut Proxy) {
     proxy.host(|host| host.set_foreign_function("declare_property", |_| Ok(Vec::new())));
     let fields = json!({
         "payload_in_metadata": "jwt_payload", "failed_status_in_metadata": "jwt_failure",
