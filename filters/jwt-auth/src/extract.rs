@@ -3,7 +3,7 @@
 //! As in Envoy (`source/extensions/filters/http/jwt_authn/extractor.cc`): every place that is
 //! configured is looked at, and every token found counts. Unlike Envoy, nothing that an upstream may
 //! take for the token goes unseen: more than one `authorization` is refused, every value of a repeated
-//! query parameter is a token, and cookies that were too many to read are a bad one.
+//! query parameter or cookie is a token, and cookies that were too many to read are a bad one.
 
 use crate::config;
 use crate::status::Failure;
@@ -14,6 +14,9 @@ use tollgate::headers::HeaderMap;
 use tollgate::uri::{self, Query};
 
 const AUTHORIZATION: &str = "authorization";
+
+/// More tokens than these are one bad token more: each may cost the check of a signature.
+const MAX_TOKENS: usize = 8;
 
 /// Where a token may be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,6 +161,11 @@ impl Locations {
         if !self.cookies.is_empty() {
             self.find_cookies(headers, &mut found);
         }
+        if let Some(Found { location, .. }) = found.get(MAX_TOKENS) {
+            let too_many = Found { location, token: Err(Failure::BadFormat) };
+            found.truncate(MAX_TOKENS);
+            found.push(too_many);
+        }
         found
     }
 
@@ -178,12 +186,14 @@ impl Locations {
         let cookies = Cookies::new(headers);
         for location in &self.cookies {
             if let Place::Cookie(name) = &location.place {
-                let token = match cookies.get(name.as_bytes()) {
-                    Some(value) => Ok(Cow::Borrowed(value)),
-                    None if cookies.truncated() => Err(Failure::BadFormat),
-                    None => continue,
-                };
-                found.push(Found { location, token });
+                let is_its = |(it, _): &(&[u8], &[u8])| *it == name.as_bytes();
+                let values = cookies.iter().filter(is_its).map(|(_, value)| value);
+                found.extend(
+                    values.map(|token| Found { location, token: Ok(Cow::Borrowed(token)) }),
+                );
+                if cookies.truncated() {
+                    found.push(Found { location, token: Err(Failure::BadFormat) });
+                }
             }
         }
     }

@@ -218,7 +218,10 @@ impl ClaimHeader {
 }
 
 /// A header name in lower case, if it may be used and is not in `names` yet.
-fn header_name(name: &str, names: &mut BTreeSet<String>) -> Result<Rc<str>, ConfigError> {
+pub(crate) fn header_name(
+    name: &str,
+    names: &mut BTreeSet<String>,
+) -> Result<Rc<str>, ConfigError> {
     let refuse = |allowed: &str| Err(ConfigError::new("", quoted(name), allowed));
     if name.is_empty() || !name.bytes().all(is_token_character) {
         return refuse("a header name (RFC 9110, 5.1), not empty and not a pseudo-header");

@@ -15,6 +15,7 @@ use crate::provider::{Audiences, Provider};
 use crate::status::Failure;
 use crate::token::{Dates, Token};
 use jsonwebtoken::DecodingKey;
+use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
 use tollgate::{HostError, VerifiedClaims};
@@ -274,7 +275,7 @@ impl AnyOf {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
-        let before = outcome.accepted.len();
+        let (before, unverified) = (outcome.accepted.len(), outcome.unverified);
         let mut denial = Denial::from(Failure::Missing);
         for child in &self.children {
             match child.satisfy(attempt, outcome) {
@@ -282,6 +283,7 @@ impl AnyOf {
                 Err(Refusal::Host(error)) => return Err(error.into()),
                 Err(Refusal::Denied(next)) => {
                     outcome.accepted.truncate(before);
+                    outcome.unverified = unverified;
                     denial = prefer(denial, next);
                 }
             }
@@ -367,7 +369,15 @@ impl ExtractOnly {
         for Found { location, token } in self.everyone.locations.find(attempt.headers) {
             let Ok(bytes) = token else { continue };
             let Ok(token) = self.everyone.parse(&bytes) else { continue };
+            if !location.allows_issuer(token.issuer()) {
+                continue;
+            }
             let Some(provider) = self.everyone.by_issuer(token.issuer()) else { continue };
+            // What nobody has verified must not stand beside what a token of the provider has brought.
+            let is_its = |accepted: &Accepted<'_>| ptr::eq(accepted.provider, provider);
+            if outcome.accepted.iter().any(is_its) {
+                continue;
+            }
             let token = believe(provider, token);
             outcome.accepted.push(Accepted { provider, location, token });
             outcome.unverified = Some(self.status_header.as_deref());

@@ -142,10 +142,29 @@ fn a_parameter_is_decoded_and_an_empty_one_is_a_token() {
 }
 
 #[test]
-fn the_first_cookie_of_a_name_counts_over_all_lines() {
+fn every_cookie_of_a_name_is_a_token_over_all_lines() {
     let fields = json!({"from_cookies": ["t"]});
     let headers: &[(&str, &[u8])] = &[("cookie", b"x=1"), ("cookie", b"t=\"a.b.c\"; t=d.e.f")];
-    assert_eq!(found(fields, headers), tokens(&["a.b.c"]));
+    assert_eq!(found(fields, headers), tokens(&["a.b.c", "d.e.f"]));
+}
+
+#[test]
+fn more_than_eight_tokens_are_eight_and_a_bad_one() {
+    let fields = json!({"from_params": ["t"]});
+    let path = format!("/?{}", "t=1&".repeat(150));
+    let tokens = found(fields.clone(), &[(":path", path.as_bytes())]);
+    assert_eq!(tokens.len(), 9);
+    assert_eq!(tokens[8], Err(Failure::BadFormat));
+    let path = format!("/?{}", "t=1&".repeat(8));
+    assert!(found(fields, &[(":path", path.as_bytes())]).iter().all(Result::is_ok));
+}
+
+#[test]
+fn a_second_token_cookie_cannot_hide_behind_too_many_others() {
+    let fields = json!({"from_cookies": ["t"]});
+    let many = format!("t=a.b.c; {}t=d.e.f", "x=1; ".repeat(5000));
+    let headers: &[(&str, &[u8])] = &[("cookie", many.as_bytes())];
+    assert_eq!(found(fields, headers), [Ok(b"a.b.c".to_vec()), Err(Failure::BadFormat)]);
 }
 
 #[test]

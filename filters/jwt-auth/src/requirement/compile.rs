@@ -2,7 +2,9 @@
 
 use super::{AnyOf, Everyone, ExtractOnly, OfProvider, Requirement};
 use crate::config::{self, Named};
+use crate::output;
 use crate::provider::{Audiences, Provider};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use tollgate::config::{ConfigError, exactly_one, quoted};
 
@@ -66,7 +68,10 @@ impl<'a> Compiler<'a> {
             return Ok(Requirement::AllowMissing(self.everyone.clone()));
         }
         Ok(match &config.extract_only_without_validation {
-            Some(extract) => Requirement::ExtractOnly(self.extract_only(extract)),
+            Some(extract) => self
+                .extract_only(extract)
+                .map(Requirement::ExtractOnly)
+                .map_err(|error| error.at("extract_only_without_validation"))?,
             None => Requirement::AllowMissingOrFailed(self.everyone.clone()),
         })
     }
@@ -130,12 +135,19 @@ impl<'a> Compiler<'a> {
         Ok(kept)
     }
 
-    fn extract_only(&mut self, config: &config::ExtractOnly) -> ExtractOnly {
+    fn extract_only(&mut self, config: &config::ExtractOnly) -> Result<ExtractOnly, ConfigError> {
         let name = config.verification_status_header.as_deref().unwrap_or(STATUS_HEADER);
         // `-` turns the mark off, as in Envoy.
-        let status_header = (name != "-").then(|| name.to_ascii_lowercase());
+        let status_header = match name {
+            "-" => None,
+            name => Some(
+                output::header_name(name, &mut BTreeSet::new())
+                    .map_err(|error| error.at("verification_status_header"))?
+                    .to_string(),
+            ),
+        };
         self.status_headers.push(STATUS_HEADER.to_owned());
         self.status_headers.extend(status_header.clone());
-        ExtractOnly { everyone: self.everyone.clone(), status_header }
+        Ok(ExtractOnly { everyone: self.everyone.clone(), status_header })
     }
 }

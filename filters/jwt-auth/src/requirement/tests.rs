@@ -257,6 +257,40 @@ fn the_mark_of_what_was_only_extracted_can_be_renamed_and_turned_off() {
     }
 }
 
+#[test]
+fn the_mark_of_what_was_only_extracted_is_no_header_that_is_needed() {
+    for name in ["authorization", "Host", "content-length", "a b", ""] {
+        let extract =
+            json!({"extract_only_without_validation": {"verification_status_header": name}});
+        let error = compile(&extract).unwrap_err().to_string();
+        assert!(error.contains("verification_status_header"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_was_only_extracted_in_a_part_that_fails_marks_nothing() {
+    let extract = json!({"extract_only_without_validation": {}});
+    let requires = any(&[all(&[extract, a()]), b()]);
+    let authenticator = compile(&requires).unwrap();
+    let (bad, good) = (expired("a"), good("b"));
+    let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*bad), ("x-b", &*good)]);
+    let decision = authenticator.decide(&headers, NOW, &World::default()).unwrap();
+    assert_eq!(decision.verdict, Verdict::Allowed);
+    assert_eq!(decision.outcome.accepted.len(), 1);
+    assert_eq!(decision.outcome.unverified, None);
+}
+
+#[test]
+fn what_nobody_has_verified_does_not_stand_beside_what_was_verified() {
+    let requires = all(&[a(), json!({"extract_only_without_validation": {}})]);
+    let authenticator = compile(&requires).unwrap();
+    let (verified, forged) = (good("a"), format!("{}AAAA", expired("a")));
+    let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*verified), ("x-b", &*forged)]);
+    let decision = authenticator.decide(&headers, NOW, &World::default()).unwrap();
+    assert_eq!(decision.verdict, Verdict::Allowed);
+    assert_eq!(decision.outcome.accepted.len(), 1);
+}
+
 /// Requirements by the filter state, for a request that no rule matches.
 fn by_filter_state(world: &World) -> Result<Verdict, HostError> {
     let jwks = json!({"keys": [ec_jwk()]}).to_string();
