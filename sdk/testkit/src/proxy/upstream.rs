@@ -115,9 +115,22 @@ impl Answer {
             .header("grpc-message", message)
     }
 
-    /// One more header.
+    /// One more header, also when something of the body has been said already.
+    ///
+    /// ```
+    /// use tollgate_testkit::Answer;
+    ///
+    /// let late = Answer::status(200).body("hello").header("x-version", "v2");
+    /// assert_eq!(late, Answer::status(200).header("x-version", "v2").body("hello"));
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        for part in &mut self.parts {
+            if let Part::Headers(headers) = part {
+                headers.add(name, value);
+            }
+        }
         self.headers.add(name, value);
         self
     }
