@@ -132,6 +132,26 @@ fn responses() -> Vec<Scenario> {
                             .body("abc"),
                     )
                     .seen(seen("GET", "/")),
+            )
+            .until(
+                "1.38",
+                Observed::new()
+                    .log([
+                        "get response_headers connection -> not found",
+                        "get response_headers transfer-encoding -> ok 'chunked'",
+                        "get response_headers keep-alive -> ok 'timeout=1'",
+                        "add response_headers connection -> ok",
+                        "add response_headers keep-alive -> ok",
+                        "add response_headers x-hop -> ok",
+                    ])
+                    .answer(
+                        answer(200)
+                            .header("x-hop", "1")
+                            .header("transfer-encoding", "chunked")
+                            .body("abc"),
+                    )
+                    .seen(seen("GET", "/")),
+                "keep-alive is taken away behind the filters, and not in front of them",
             ),
         Scenario::new("a control character in a response header that is no line break passes")
             .reference("envoy http1/codec_impl.cc does not check responses")
