@@ -40,7 +40,7 @@ pub(super) async fn run<T: Traffic>(
     for _ in 0..CLIENTS {
         clients.spawn(client(address, Arc::clone(&traffic), Arc::clone(&counts)));
     }
-    println!("{}", ui::faint("     s    requests    wrong   modules KiB   Envoy MiB"));
+    println!("{}", ui::faint("     s    requests    wrong        VM KiB   Envoy MiB"));
     let mut memory = Memory::new(envoy);
     let mut kinds = BTreeMap::new();
     loop {

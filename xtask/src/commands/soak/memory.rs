@@ -1,4 +1,4 @@
-//! How much memory Envoy and the VMs of its modules have.
+//! How much memory Envoy has, and the largest of its modules' VMs.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tollgate_e2e::envoy::Process;
 
 use crate::commands::bench::usage::resident_bytes;
 
-/// What the filter says of the memory of all of its VMs.
+/// What the filter says of the memory of its VMs.
 const GAUGE: &str = "wasmcustom.tollgate.jwt_auth.memory_bytes";
 /// By how much memory may grow after the first half, in percent: allocators keep pages.
 const TOLERANCE: u64 = 5;
@@ -59,7 +59,7 @@ impl fmt::Display for Memory<'_> {
         let Some((half, end)) = self.halves() else { return f.write_str("memory was not seen") };
         write!(
             f,
-            "memory of the modules from {} KiB at half time to {} KiB, of Envoy from {} MiB to {} MiB",
+            "memory of a VM from {} KiB at half time to {} KiB, of Envoy from {} MiB to {} MiB",
             half.modules >> 10,
             end.modules >> 10,
             half.process >> 20,

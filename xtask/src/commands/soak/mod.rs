@@ -8,7 +8,7 @@
 //! - **rotation**: for so many minutes, as many requests as the machine can send, while the issuer
 //!   changes its signing key every few seconds, as issuers do: the next key is published before it
 //!   signs, the last one stays for as long again. Each request knows what the answer must be; the tokens
-//!   are good, bad in ten ways, and of keys that are no longer published. No answer may be wrong.
+//!   are good, bad in many ways, and of keys that are no longer published. No answer may be wrong.
 
 mod issuer;
 mod load;
@@ -102,13 +102,21 @@ async fn rotation(arguments: &Arguments) -> Result<bool> {
     let end = Instant::now() + Duration::from_secs(minutes * 60);
     let is_good = load::run(&envoy, Arc::new(Rotation::new(issuer.keys(), end)), ROTATION_INTERVAL);
     let is_good = is_good.await?;
-    println!("the issuer had {} keys, and was asked {} times", issuer.generations(), issuer.asked());
+    println!(
+        "the issuer had {} keys, and was asked {} times",
+        issuer.generations(),
+        issuer.asked()
+    );
     Ok(is_good)
 }
 
 /// Envoy, with a provider that has these keys; whoever it lets pass is answered with 200.
 async fn start(keys: Value, bootstrap: Bootstrap) -> Result<Process> {
-    let mut provider = json!({ "issuer": ISSUER, "audiences": [AUDIENCE] });
+    let mut provider = json!({
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "jwt_cache_config": { "jwt_cache_size": 10_000 },
+    });
     if let (Some(provider), Value::Object(keys)) = (provider.as_object_mut(), keys) {
         provider.extend(keys);
     }
