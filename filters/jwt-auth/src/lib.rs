@@ -94,7 +94,7 @@ impl HttpFilter for JwtAuth {
         let now = time::unix_seconds()?;
         let Decision { verdict, outcome } =
             self.authenticator.decide(request.headers()?, now, &request.properties())?;
-        self.stats.count_cache(&outcome)?;
+        self.stats.count_cache(&outcome);
         for (name, failure) in &outcome.failed {
             self.leave(name, &failure_json(*failure))?;
         }
@@ -198,15 +198,14 @@ impl Stats {
         })
     }
 
-    fn count_cache(&self, outcome: &Outcome<'_>) -> Result<()> {
+    fn count_cache(&self, outcome: &Outcome<'_>) {
         if outcome.cache_hits > 0 {
             self.jwt_cache_hit.add(outcome.cache_hits);
         }
         if outcome.cache_misses > 0 {
             self.jwt_cache_miss.add(outcome.cache_misses);
-            self.memory.update()?;
+            self.memory.update();
         }
-        Ok(())
     }
 
     fn count(&self, denial: &Denial) {
