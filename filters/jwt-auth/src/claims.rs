@@ -42,8 +42,8 @@ pub fn text(value: &Value) -> Option<String> {
 ///
 /// # Errors
 ///
-/// When it would not be clear what the elements were: one has the separator, or is no text, number or
-/// boolean.
+/// When it would not be clear what the elements were: one has the separator, or begins or ends with
+/// a part of it, so that it could be read across their border; or is no text, number or boolean.
 ///
 /// ```
 /// use serde_json::json;
@@ -51,20 +51,32 @@ pub fn text(value: &Value) -> Option<String> {
 ///
 /// assert_eq!(joined(&[json!("a"), json!(7), json!(null)], ","), Ok("a,7".to_owned()));
 /// assert_eq!(joined(&[json!("a,b")], ","), Err(Ambiguous));
+/// assert_eq!(joined(&[json!("a-"), json!("b")], "--"), Err(Ambiguous));
 /// ```
 pub fn joined(list: &[Value], separator: &str) -> Result<String, Ambiguous> {
     let mut texts = Vec::new();
     for element in list.iter().filter(|element| !element.is_null()) {
         match text(element) {
             Some(text)
-                if !(element.is_array() || element.is_object() || text.contains(separator)) =>
+                if !(element.is_array() || element.is_object() || blurs(&text, separator)) =>
             {
                 texts.push(text);
             }
             _ => return Err(Ambiguous),
         }
     }
-    Ok(texts.join(separator))
+    let text = texts.join(separator);
+    match texts.is_empty() || text.split(separator).eq(&texts) {
+        true => Ok(text),
+        false => Err(Ambiguous),
+    }
+}
+
+/// Whether a text has the separator, begins with the end of it, or ends with the beginning of it.
+fn blurs(text: &str, separator: &str) -> bool {
+    let parts = separator.char_indices().skip(1).map(|(at, _)| separator.split_at(at));
+    let mut parts = parts.map(|(start, end)| text.ends_with(start) || text.starts_with(end));
+    text.contains(separator) || parts.any(|touches| touches)
 }
 
 /// A list that cannot be told from its text.

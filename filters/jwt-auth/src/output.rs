@@ -2,6 +2,7 @@
 
 use crate::claims::{self, Ambiguous};
 use crate::config::{ClaimToHeader, Provider};
+use crate::extract::Locations;
 use crate::status::Failure;
 use crate::token::{Claims, Token};
 use serde_json::Value;
@@ -11,9 +12,17 @@ use tollgate::config::{ConfigError, exactly_one, quoted};
 use tollgate::host::Property;
 
 /// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
-/// request or its framing, and an `authorization` that is removed first leaves no token to read.
-const RESERVED: &[&str] =
-    &["authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"];
+/// request or its framing, and an `authorization` or `cookie` that is removed first leaves no token to
+/// read.
+const RESERVED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// What a provider's tokens become on their way to the upstream.
 #[derive(Debug)]
@@ -234,6 +243,29 @@ pub(crate) fn header_name(
         return refuse("each header once in a provider");
     }
     Ok(name.into())
+}
+
+/// Refuses output headers that are places of tokens, of whichever provider: they are removed before
+/// anybody looks for a token.
+///
+/// # Errors
+///
+/// The first one.
+pub fn check_places(config: &Provider, places: &Locations) -> Result<(), ConfigError> {
+    for (index, entry) in config.claim_to_headers.iter().enumerate() {
+        not_a_place(&entry.header_name, places)
+            .map_err(|error| error.at(format!("claim_to_headers[{index}].header_name")))?;
+    }
+    not_a_place(&config.forward_payload_header, places)
+        .map_err(|error| error.at("forward_payload_header"))
+}
+
+/// Refuses a header in which tokens may be.
+pub(crate) fn not_a_place(header: &str, places: &Locations) -> Result<(), ConfigError> {
+    match places.have_header(&header.to_ascii_lowercase()) {
+        true => Err(ConfigError::new("", quoted(header), "a header that no `from_headers` names")),
+        false => Ok(()),
+    }
 }
 
 /// `tchar` of RFC 9110, 5.6.2.
