@@ -9,7 +9,7 @@ mod template;
 pub use template::{Placeholders, Template};
 
 use crate::authenticator::Denial;
-use crate::config;
+use crate::config::{self, Named};
 use crate::output;
 use crate::realm::realm;
 use crate::status::Failure;
@@ -26,15 +26,17 @@ const MAX_JSON_DEPTH: usize = 64;
 /// Headers of an answer that are no business of the operator's: other fields set them, or Envoy does.
 const RESERVED: &[&str] = &["content-type", "grpc-message", "grpc-status", "location", "refresh"];
 
+/// The classes of reasons, and the answer to those that have none of their own.
+const CLASSES: [&str; 4] = ["missing", "invalid", "forbidden", "unavailable"];
+const DEFAULT: &str = "default";
+
 const CHALLENGE: &str = "www-authenticate";
 
 /// The answers for the classes of reasons.
 #[derive(Debug)]
 pub struct Answers {
-    missing: Option<Rc<Answer>>,
-    invalid: Option<Rc<Answer>>,
-    forbidden: Option<Rc<Answer>>,
-    unavailable: Option<Rc<Answer>>,
+    /// By the classes that have one.
+    written: Named<Answer>,
     /// Whether an answer that nobody has written is empty.
     strip: bool,
     placeholders: Placeholders,
@@ -57,29 +59,12 @@ impl Answers {
     ///
     /// The first thing in it that cannot be right, below `denied_response`.
     pub fn new(config: &config::Config) -> Result<Self, ConfigError> {
-        let empty = config::DeniedResponse::default();
-        let written = config.denied_response.as_ref().unwrap_or(&empty);
-        let compile = |field: &str, answer: &Option<config::Answer>| match answer {
-            None => Ok(None),
-            Some(answer) => Answer::new(answer)
-                .map(|answer| Some(Rc::new(answer)))
-                .map_err(|error| error.at(field).at("denied_response")),
+        let written = match &config.denied_response {
+            None => Named::default(),
+            Some(written) => compile(written).map_err(|error| error.at("denied_response"))?,
         };
-        let missing = compile("missing", &written.missing)?;
-        let invalid = compile("invalid", &written.invalid)?;
-        let forbidden = compile("forbidden", &written.forbidden)?;
-        let unavailable = compile("unavailable", &written.unavailable)?;
-        let default = compile("default", &written.default)?;
-        let classes = [&missing, &invalid, &forbidden, &unavailable, &default];
-        if config.denied_response.is_some() && classes.iter().all(|class| class.is_none()) {
-            let allowed = "`missing`, `invalid`, `forbidden`, `unavailable` or `default`";
-            return Err(ConfigError::new("denied_response", "no answer", allowed));
-        }
         Ok(Self {
-            missing: missing.or_else(|| default.clone()),
-            invalid: invalid.or_else(|| default.clone()),
-            forbidden: forbidden.or_else(|| default.clone()),
-            unavailable: unavailable.or(default),
+            written,
             strip: config.strip_failure_response,
             placeholders: Placeholders::new(config.providers.values()),
         })
@@ -95,12 +80,13 @@ impl Answers {
     }
 
     fn written(&self, failure: Failure) -> Option<&Answer> {
-        match failure.status() {
-            _ if failure == Failure::Missing => self.missing.as_deref(),
-            403 => self.forbidden.as_deref(),
-            503 => self.unavailable.as_deref(),
-            _ => self.invalid.as_deref(),
-        }
+        let class = match failure.status() {
+            _ if failure == Failure::Missing => "missing",
+            403 => "forbidden",
+            503 => "unavailable",
+            _ => "invalid",
+        };
+        self.written.get(class).or_else(|| self.written.get(DEFAULT))
     }
 
     /// Envoy's words.
@@ -138,6 +124,19 @@ impl Answers {
             None => reply.body(failure.message()),
         }
     }
+}
+
+/// Checks the answers of all classes.
+fn compile(written: &Named<config::Answer>) -> Result<Named<Answer>, ConfigError> {
+    let known = |class: &str| CLASSES.contains(&class) || class == DEFAULT;
+    let allowed = "`missing`, `invalid`, `forbidden`, `unavailable`, `default`";
+    if written.is_empty() {
+        return Err(ConfigError::new("", "no answer", allowed));
+    }
+    written.try_map(|class, answer| match known(class) {
+        true => Answer::new(answer).map_err(|error| error.at(class)),
+        false => Err(ConfigError::new(class, "an unknown field", allowed)),
+    })
 }
 
 fn challenged(reply: LocalReply, denial: &Denial, headers: &HeaderMap) -> LocalReply {

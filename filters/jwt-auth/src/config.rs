@@ -51,7 +51,8 @@ pub struct Config {
     pub strip_failure_response: bool,
     /// What clients are answered in the place of Envoy's words. Default: Envoy's words.
     #[serde(default)]
-    pub denied_response: Option<DeniedResponse>,
+    #[schemars(with = "Option<DeniedResponse>")]
+    pub denied_response: Option<Named<Answer>>,
     /// Whether the filter denies (`enforce`) or only reports what it would (`report`). Default:
     /// `enforce`.
     #[serde(default)]

@@ -28,9 +28,10 @@ pub enum CertificateBound {
 }
 
 /// What clients are answered, by the class of the reason.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(extend("minProperties" = 1))]
+///
+/// It is read as objects by name, which is less code; this is their schema.
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields, extend("minProperties" = 1))]
 pub struct DeniedResponse {
     /// There is no token.
     pub missing: Option<Answer>,

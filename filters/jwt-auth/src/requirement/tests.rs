@@ -228,7 +228,7 @@ fn extracting_only_believes_what_can_be_read_and_marks_it() {
     let extract = json!({"extract_only_without_validation": {}});
     let authenticator = compile(&extract).unwrap();
     let outputs: Vec<_> = authenticator.output_headers().collect();
-    assert_eq!(outputs, ["x-a-sub", "x-b-sub", "x-jwt-signature-verified"]);
+    assert_eq!(outputs, ["x-a-sub", "x-b-sub", "x-jwt-auth-denied", "x-jwt-signature-verified"]);
     let forged = format!("{}AAAA", expired("a"));
     let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*forged), ("x-b", "?")]);
     let decision = authenticator.decide(&headers, NOW, &World::default()).unwrap();

@@ -20,7 +20,7 @@ fn the_output_headers_of_all_providers_are_known_in_lower_case() {
     });
     let authenticator = compile(&config).unwrap();
     let headers: Vec<_> = authenticator.output_headers().collect();
-    assert_eq!(headers, ["x-deep", "x-other", "x-payload", "x-sub"]);
+    assert_eq!(headers, ["x-deep", "x-jwt-auth-denied", "x-other", "x-payload", "x-sub"]);
 }
 
 #[test]
@@ -154,5 +154,8 @@ fn every_field_is_read_in_both_spellings() {
     });
     let authenticator = compile(&camel).unwrap();
     assert!(authenticator.has_rules());
-    assert_eq!(authenticator.output_headers().collect::<Vec<_>>(), ["x-payload", "x-sub"]);
+    assert_eq!(
+        authenticator.output_headers().collect::<Vec<_>>(),
+        ["x-jwt-auth-denied", "x-payload", "x-sub"]
+    );
 }
