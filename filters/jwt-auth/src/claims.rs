@@ -139,6 +139,7 @@ pub fn may_stand_in_header(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn of(json: &str) -> Option<String> {
@@ -201,6 +202,40 @@ mod tests {
         assert_eq!(at("a.b"), Some(json!({"c": 1})));
         for absent in ["x", "a.x", "a.b.c.d", "l.0", "", "a."] {
             assert_eq!(at(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_list_whose_elements_could_be_read_otherwise_does_not_fit() {
+        for (list, separator, fits) in [
+            (json!(["a", "b"]), ", ", true),
+            (json!(["a,", "b"]), ", ", false),
+            (json!(["a", " b"]), ", ", false),
+            (json!(["a,b", "c d"]), ", ", true),
+            (json!(["a-", "b"]), "--", false),
+            (json!(["a", "-b"]), "--", false),
+            (json!(["a-", "b"]), "-", false),
+            (json!(["b"]), "aba", true),
+            (json!(["xa", "b"]), "aba", false),
+            (json!(["é", "ü"]), "·", true),
+            (json!([]), ",", true),
+        ] {
+            let joined = joined(list.as_array().unwrap(), separator);
+            assert_eq!(joined.is_ok(), fits, "{list} {separator:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_who_splits_a_joined_list_gets_its_elements(
+            list in prop::collection::vec("[ab,]{1,4}", 1..5),
+            separator in "[ab,]{1,3}",
+        ) {
+            let values: Vec<_> = list.iter().cloned().map(Value::from).collect();
+            if let Ok(text) = joined(&values, &separator) {
+                prop_assert!(text.split(&separator).eq(&list), "{text}");
+                prop_assert!(text.rsplit(&separator).eq(list.iter().rev()), "{text}");
+            }
         }
     }
 
