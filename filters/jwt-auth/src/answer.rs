@@ -26,10 +26,6 @@ const MAX_JSON_DEPTH: usize = 64;
 /// Headers of an answer that are no business of the operator's: other fields set them, or Envoy does.
 const RESERVED: &[&str] = &["content-type", "grpc-message", "grpc-status", "location", "refresh"];
 
-/// The classes of reasons, and the answer to those that have none of their own.
-const CLASSES: [&str; 4] = ["missing", "invalid", "forbidden", "unavailable"];
-const DEFAULT: &str = "default";
-
 const CHALLENGE: &str = "www-authenticate";
 
 /// The answers for the classes of reasons.
@@ -61,7 +57,7 @@ impl Answers {
     pub fn new(config: &config::Config) -> Result<Self, ConfigError> {
         let written = match &config.denied_response {
             None => Named::default(),
-            Some(written) => compile(written).map_err(|error| error.at("denied_response"))?,
+            Some(written) => compile(&written.0).map_err(|error| error.at("denied_response"))?,
         };
         Ok(Self {
             written,
@@ -86,7 +82,7 @@ impl Answers {
             503 => "unavailable",
             _ => "invalid",
         };
-        self.written.get(class).or_else(|| self.written.get(DEFAULT))
+        self.written.get(class).or_else(|| self.written.get("default"))
     }
 
     /// Envoy's words.
@@ -128,15 +124,11 @@ impl Answers {
 
 /// Checks the answers of all classes.
 fn compile(written: &Named<config::Answer>) -> Result<Named<Answer>, ConfigError> {
-    let known = |class: &str| CLASSES.contains(&class) || class == DEFAULT;
-    let allowed = "`missing`, `invalid`, `forbidden`, `unavailable`, `default`";
     if written.is_empty() {
+        let allowed = "`missing`, `invalid`, `forbidden`, `unavailable`, `default`";
         return Err(ConfigError::new("", "no answer", allowed));
     }
-    written.try_map(|class, answer| match known(class) {
-        true => Answer::new(answer).map_err(|error| error.at(class)),
-        false => Err(ConfigError::new(class, "an unknown field", allowed)),
-    })
+    written.try_map(|class, answer| Answer::new(answer).map_err(|error| error.at(class)))
 }
 
 fn challenged(reply: LocalReply, denial: &Denial, headers: &HeaderMap) -> LocalReply {

@@ -51,8 +51,7 @@ pub struct Config {
     pub strip_failure_response: bool,
     /// What clients are answered in the place of Envoy's words. Default: Envoy's words.
     #[serde(default)]
-    #[schemars(with = "Option<DeniedResponse>")]
-    pub denied_response: Option<Named<Answer>>,
+    pub denied_response: Option<DeniedResponse>,
     /// Whether the filter denies (`enforce`) or only reports what it would (`report`). Default:
     /// `enforce`.
     #[serde(default)]

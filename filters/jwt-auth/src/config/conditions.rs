@@ -107,7 +107,7 @@ impl JsonSchema for Scalar {
         json_schema!({
             "title": "plain value",
             "description": "A string, a number or a boolean.",
-            "type": ["string", "number", "boolean"],
+            "oneOf": [{ "type": "string" }, { "type": "number" }, { "type": "boolean" }],
         })
     }
 }

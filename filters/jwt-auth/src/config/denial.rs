@@ -1,5 +1,12 @@
 //! What becomes of a request that is denied.
 
+use super::Named;
+use super::named::NamedVisitor;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer};
+use tollgate::config::schemars::{Schema, SchemaGenerator};
 use tollgate::config::{HeaderName, HeaderValue, HttpStatus};
 use tollgate::prelude::*;
 
@@ -27,22 +34,43 @@ pub enum CertificateBound {
     Required,
 }
 
+/// The answers by the classes of reasons. It is read as objects by names, which is less code than a field for
+/// each.
+#[derive(Clone, Debug, Default)]
+pub struct DeniedResponse(pub Named<Answer>);
+
+impl<'de> Deserialize<'de> for DeniedResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const CLASSES: &[&str] = &["missing", "invalid", "forbidden", "unavailable", "default"];
+        let visitor = NamedVisitor(PhantomData);
+        deserializer.deserialize_struct("DeniedResponse", CLASSES, visitor).map(Self)
+    }
+}
+
+impl JsonSchema for DeniedResponse {
+    fn schema_name() -> Cow<'static, str> {
+        Classes::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Classes::json_schema(generator)
+    }
+}
+
 /// What clients are answered, by the class of the reason.
-///
-/// It is read as objects by name, which is less code; this is their schema.
-#[derive(Clone, Debug, Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields, extend("minProperties" = 1))]
-pub struct DeniedResponse {
+#[derive(Default, JsonSchema)]
+#[schemars(rename = "DeniedResponse", default, deny_unknown_fields, extend("minProperties" = 1))]
+struct Classes {
     /// There is no token.
-    pub missing: Option<Answer>,
+    missing: Option<Answer>,
     /// There is a bad one: all that is 401 otherwise.
-    pub invalid: Option<Answer>,
+    invalid: Option<Answer>,
     /// There is a good one, and it is not enough: all that is 403.
-    pub forbidden: Option<Answer>,
+    forbidden: Option<Answer>,
     /// It cannot be told: all that is 503.
-    pub unavailable: Option<Answer>,
+    unavailable: Option<Answer>,
     /// What is in no class above that is set.
-    pub default: Option<Answer>,
+    default: Option<Answer>,
 }
 
 /// An answer. `{status}`, `{reason}`, `{message}`, `{realm}`, `{path}` and `{original_url}` in `body`, `headers` and `redirect` are filled in.
