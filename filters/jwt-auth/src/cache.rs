@@ -174,7 +174,9 @@ fn weight(token: &[u8], verified: &Verified) -> usize {
     let properties =
         verified.written.properties.iter().map(|(_, value)| value.len().saturating_add(40));
     let claims = verified.claims.iter().map(|claims| claims::weight_of(&claims.0));
+    let thumbprint = verified.bound_to.iter().map(|_| 48);
     written
+        .chain(thumbprint)
         .chain(properties)
         .chain(claims)
         .fold(token.len().saturating_add(OVERHEAD), usize::saturating_add)

@@ -9,6 +9,8 @@ mod compile;
 pub use compile::Compiler;
 
 use crate::authenticator::Denial;
+use crate::binding::Thumbprint;
+use crate::conditions::{Conditions, Peer};
 use crate::extract::{Found, Location, Locations};
 use crate::output::Written;
 use crate::provider::{Audiences, Provider};
@@ -18,6 +20,7 @@ use crate::verifying_key::VerifyingKey;
 use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
+use tollgate::properties::Text;
 use tollgate::{HostError, VerifiedClaims};
 
 /// The most characters of a `kid` that a [`Denial`] repeats.
@@ -34,6 +37,20 @@ pub trait Surroundings {
     ///
     /// When the host cannot say.
     fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// The SHA-256 of the certificate that the client has shown, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn certificate_digest(&self) -> Result<Option<Text>, HostError>;
+
+    /// Who the client is by its certificate, if that was verified.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn peer(&self) -> Result<Option<Peer>, HostError>;
 }
 
 /// A request that wants to pass.
@@ -68,6 +85,7 @@ pub enum Requirement {
 pub struct OfProvider {
     provider: Rc<Provider>,
     audiences: Option<Audiences>,
+    conditions: Conditions,
 }
 
 /// One of several requirements.
@@ -97,6 +115,8 @@ pub struct Everyone {
 pub struct Verified {
     /// Its claims, if somebody looks at them again.
     pub claims: Option<Rc<VerifiedClaims>>,
+    /// The certificate whose holder it is for, if the provider asks for it.
+    pub bound_to: Option<Box<Thumbprint>>,
     /// Whether it is for an audience of its provider.
     pub has_audience: bool,
     /// Its times.
@@ -189,11 +209,12 @@ impl OfProvider {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
-        self.take_all(attempt, outcome).map_err(|denial| {
-            if let Some(property) = self.provider.output().failure_property() {
+        self.take_all(attempt, outcome).inspect_err(|refusal| {
+            if let Refusal::Denied(denial) = refusal
+                && let Some(property) = self.provider.output().failure_property()
+            {
                 outcome.failed.push((property, denial.failure));
             }
-            denial.into()
         })
     }
 
@@ -201,7 +222,7 @@ impl OfProvider {
         &'a self,
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         let provider = &*self.provider;
         let found = provider.locations().find(attempt.headers);
         if found.is_empty() {
@@ -210,6 +231,8 @@ impl OfProvider {
         // The last one first, as in Envoy: it is the one whose failure the client learns of.
         for Found { location, token } in found.into_iter().rev() {
             let token = self.authenticate(location, &token?, attempt, outcome)?;
+            provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
+            self.conditions.check(token.claims.as_deref().map(|it| &it.0), attempt.around)?;
             outcome.accepted.push(Accepted { provider, location, token });
         }
         Ok(())
@@ -252,16 +275,17 @@ fn verify(
     provider.check(&token, audiences, attempt.now)?;
     provider
         .check_signature(&token, |token, key| attempt.around.verify(token, key))
-        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
-    Ok(believe(provider, token))
+        .map_err(|failure| Denial { kid: token.kid().map(printable), ..failure.into() })?;
+    let bound_to = provider.certificate_bound().read(token.claims())?;
+    Ok(believe(provider, token, bound_to))
 }
 
 /// What is kept of a token; the caller has a reason to believe it.
-fn believe(provider: &Provider, token: Token<'_>) -> Rc<Verified> {
+fn believe(provider: &Provider, token: Token<'_>, bound_to: Option<Thumbprint>) -> Rc<Verified> {
     let (written, dates) = (provider.output().write(&token), token.dates());
     let has_audience = provider.allows_audience(token.claims());
     let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
-    Rc::new(Verified { claims, has_audience, dates, written })
+    Rc::new(Verified { claims, bound_to: bound_to.map(Box::new), has_audience, dates, written })
 }
 
 /// A `kid` that a log can bear.
@@ -320,14 +344,15 @@ impl Everyone {
         allow_failed: bool,
     ) -> Result<(), Refusal> {
         for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
-            let accepted = token.map_err(Denial::from).and_then(|token| {
+            let accepted = token.map_err(Refusal::from).and_then(|token| {
                 let (provider, token) = self.authenticate(location, &token, attempt)?;
+                provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
                 Ok(Accepted { provider, location, token })
             });
             match accepted {
                 Ok(accepted) => outcome.accepted.push(accepted),
-                Err(_) if allow_failed => {}
-                Err(denial) => return Err(denial.into()),
+                Err(Refusal::Denied(_)) if allow_failed => {}
+                Err(refusal) => return Err(refusal),
             }
         }
         Ok(())
@@ -378,7 +403,7 @@ impl ExtractOnly {
             if outcome.accepted.iter().any(is_its) {
                 continue;
             }
-            let token = believe(provider, token);
+            let token = believe(provider, token, None);
             outcome.accepted.push(Accepted { provider, location, token });
             outcome.unverified = Some(self.status_header.as_deref());
         }

@@ -172,7 +172,7 @@ impl<'a> Sections<'a> {
 }
 
 /// Decodes base64url (RFC 4648, 5) without padding and in its one canonical form.
-fn base64url(section: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64url(section: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(section).ok()
 }
 

@@ -11,7 +11,13 @@ fn verified(id: u64) -> Rc<Verified> {
     claims.insert("id".to_owned(), json!(id));
     let dates = Dates { not_before: 0, expires: None, issued_at: None };
     let claims = Some(Rc::new(VerifiedClaims(claims)));
-    Rc::new(Verified { claims, has_audience: true, dates, written: Written::default() })
+    Rc::new(Verified {
+        claims,
+        bound_to: None,
+        has_audience: true,
+        dates,
+        written: Written::default(),
+    })
 }
 
 fn token(id: u64) -> Vec<u8> {
