@@ -38,6 +38,7 @@ use status::Failure;
 use std::rc::Rc;
 use token::Token;
 use tollgate::host::{Declaration, Kind, Property};
+use tollgate::metrics::MemoryGauge;
 use tollgate::prelude::*;
 use tollgate::properties::Properties;
 use tollgate::time;
@@ -61,6 +62,7 @@ struct Stats {
     jwt_cache_hit: Counter,
     jwt_cache_miss: Counter,
     unwritable_claims: Counter,
+    memory: MemoryGauge,
     failures: Vec<(Failure, Counter)>,
 }
 
@@ -92,7 +94,7 @@ impl HttpFilter for JwtAuth {
         let now = time::unix_seconds()?;
         let Decision { verdict, outcome } =
             self.authenticator.decide(request.headers()?, now, &request.properties())?;
-        self.stats.count_cache(&outcome);
+        self.stats.count_cache(&outcome)?;
         for (name, failure) in &outcome.failed {
             self.leave(name, &failure_json(*failure))?;
         }
@@ -191,17 +193,20 @@ impl Stats {
             jwt_cache_hit: metrics.counter("jwt_cache_hit")?,
             jwt_cache_miss: metrics.counter("jwt_cache_miss")?,
             unwritable_claims: metrics.counter("unwritable_claims")?,
+            memory: MemoryGauge::new(&setup.metrics())?,
             failures,
         })
     }
 
-    fn count_cache(&self, outcome: &Outcome<'_>) {
+    fn count_cache(&self, outcome: &Outcome<'_>) -> Result<()> {
         if outcome.cache_hits > 0 {
             self.jwt_cache_hit.add(outcome.cache_hits);
         }
         if outcome.cache_misses > 0 {
             self.jwt_cache_miss.add(outcome.cache_misses);
+            self.memory.update()?;
         }
+        Ok(())
     }
 
     fn count(&self, denial: &Denial) {
