@@ -23,6 +23,7 @@ pub mod rules;
 pub mod self_test;
 pub mod status;
 pub mod token;
+pub mod weight;
 
 #[cfg(test)]
 mod testing;
