@@ -97,29 +97,6 @@ fn number_text(number: &Number) -> String {
     }
 }
 
-/// About how much memory claims take in a module, in bytes.
-#[must_use]
-pub fn weight_of(claims: &Claims) -> usize {
-    /// The least node of a tree.
-    const NODE: usize = 400;
-    claims
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(weight(value)))
-        .fold(NODE, usize::saturating_add)
-}
-
-fn weight(value: &Value) -> usize {
-    /// A value in its list or object, and what the allocator needs for its block.
-    const VALUE: usize = 48;
-    let inner = match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => text.len(),
-        Value::Array(list) => list.iter().map(weight).fold(0, usize::saturating_add),
-        Value::Object(members) => weight_of(members),
-    };
-    inner.saturating_add(VALUE)
-}
-
 /// Whether a text arrives as it is when it is the value of a header (RFC 9110, 5.5): no control
 /// characters but the tab, which Envoy refuses, and no blanks at the ends, which a reader takes away:
 /// `"admin "` must not become `admin`.

@@ -33,6 +33,7 @@ pub mod self_test;
 pub mod status;
 pub mod token;
 pub mod verifying_key;
+pub mod weight;
 
 #[cfg(test)]
 mod testing;

@@ -112,9 +112,11 @@ impl Output {
     #[must_use]
     pub fn write(&self, token: &Token<'_>) -> Written {
         let mut written = Written::default();
+        // With no more room than they take: they are kept.
+        written.headers.reserve_exact(self.headers().count());
         if let Some(PayloadHeader { header, padded }) = &self.payload {
             let padding = if *padded { padding(token.payload()) } else { "" };
-            written.headers.push((header.clone(), format!("{}{padding}", token.payload())));
+            written.headers.push((header.clone(), [token.payload(), padding].concat()));
         }
         let payload_headers = written.headers.len();
         for claim in &self.claims {

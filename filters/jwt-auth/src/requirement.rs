@@ -117,6 +117,8 @@ pub struct Verified {
     pub claims: Option<Rc<VerifiedClaims>>,
     /// The certificate whose holder it is for, if the provider asks for it.
     pub bound_to: Option<Box<Thumbprint>>,
+    /// Its issuer, if its provider takes tokens of any; else empty.
+    pub issuer: Box<str>,
     /// Whether it is for an audience of its provider.
     pub has_audience: bool,
     /// Its times.
@@ -284,8 +286,10 @@ fn verify(
 fn believe(provider: &Provider, token: Token<'_>, bound_to: Option<Thumbprint>) -> Rc<Verified> {
     let (written, dates) = (provider.output().write(&token), token.dates());
     let has_audience = provider.allows_audience(token.claims());
+    let issuer = if provider.issuer().is_empty() { token.issuer() } else { "" }.into();
     let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
-    Rc::new(Verified { claims, bound_to: bound_to.map(Box::new), has_audience, dates, written })
+    let bound_to = bound_to.map(Box::new);
+    Rc::new(Verified { claims, issuer, bound_to, has_audience, dates, written })
 }
 
 /// A `kid` that a log can bear.
@@ -345,7 +349,7 @@ impl Everyone {
     ) -> Result<(), Refusal> {
         for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
             let accepted = token.map_err(Refusal::from).and_then(|token| {
-                let (provider, token) = self.authenticate(location, &token, attempt)?;
+                let (provider, token) = self.authenticate(location, &token, attempt, outcome)?;
                 provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
                 Ok(Accepted { provider, location, token })
             });
@@ -363,7 +367,14 @@ impl Everyone {
         location: &Location,
         bytes: &[u8],
         attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'_>,
     ) -> Result<(&Provider, Rc<Verified>), Denial> {
+        if let Some((provider, token)) = self.known(location, bytes) {
+            outcome.cache_hits = outcome.cache_hits.saturating_add(1);
+            provider.check_again(&token, None, attempt.now)?;
+            return Ok((provider, token));
+        }
+        outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
         let token = self.parse(bytes)?;
         if !location.allows_issuer(token.issuer()) {
@@ -373,7 +384,24 @@ impl Everyone {
         if bytes.len() > provider.max_token_bytes() {
             return Err(Failure::BadFormat.into());
         }
-        verify(provider, token, None, attempt).map(|token| (provider, token))
+        let token = verify(provider, token, None, attempt)?;
+        provider.cache().borrow_mut().insert(bytes, &token);
+        Ok((provider, token))
+    }
+
+    /// What is known of a token. One provider's token is no other's: the signature alone, which may have
+    /// been verified where a requirement names the provider, does not say that its issuer leads there.
+    fn known(&self, location: &Location, bytes: &[u8]) -> Option<(&Provider, Rc<Verified>)> {
+        self.providers.iter().find_map(|provider| {
+            let token = provider.cache().borrow_mut().get(bytes)?;
+            let issuer = match provider.issuer() {
+                "" => &*token.issuer,
+                issuer => issuer,
+            };
+            let leads_here =
+                location.allows_issuer(issuer) && ptr::eq(self.by_issuer(issuer)?, &**provider);
+            leads_here.then_some((&**provider, token))
+        })
     }
 
     /// Reads a token of any provider.

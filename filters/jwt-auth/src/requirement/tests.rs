@@ -346,7 +346,11 @@ fn a_requirement_has_a_name_that_several_rules_share() {
 
 /// Decides twice about the same token, the second time at `then`.
 fn twice(token: &str, then: u64) -> (Verdict, u64, u32) {
-    let authenticator = compile(&a()).unwrap();
+    twice_as(&a(), token, then)
+}
+
+fn twice_as(requires: &Value, token: &str, then: u64) -> (Verdict, u64, u32) {
+    let authenticator = compile(requires).unwrap();
     let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", token)]);
     let world = World::default();
     let first = authenticator.decide(&headers, NOW, &world).unwrap();
@@ -358,6 +362,59 @@ fn twice(token: &str, then: u64) -> (Verdict, u64, u32) {
 #[test]
 fn a_token_that_was_verified_is_not_verified_again() {
     assert_eq!(twice(&good("a"), NOW + 1), (Verdict::Allowed, 1, 1));
+}
+
+#[test]
+fn a_token_is_not_verified_again_where_any_provider_may_have_issued_it() {
+    for requires in [missing(), failed()] {
+        assert_eq!(twice_as(&requires, &good("a"), NOW + 1), (Verdict::Allowed, 1, 1));
+    }
+    let token = token_for("a", json!({"exp": NOW + 10}));
+    let expired = Verdict::Denied(Failure::Expired.into());
+    assert_eq!(twice_as(&missing(), &token, NOW + 71), (expired, 1, 1));
+    assert_eq!(twice_as(&failed(), &token, NOW + 71), (Verdict::Allowed, 1, 1));
+}
+
+/// What a token of `issuer` brings where any provider may have issued it, before and after the provider
+/// `any`, which takes tokens of every issuer and has the same key, has kept it.
+fn before_and_after_another_has_kept_it(issuer: &str) -> [(Verdict, Option<String>); 2] {
+    let provider = |issuer: Value, header: &str| {
+        json!({
+            "issuer": issuer,
+            "local_jwks": {"inline_string": json!({"keys": [ec_jwk()]}).to_string()},
+            "claim_to_headers": [{"header_name": header, "claim_name": "sub"}],
+        })
+    };
+    let config = json!({
+        "providers": {"a": provider(json!("a"), "x-a"), "any": provider(json!(""), "x-any")},
+        "rules": [
+            {"match": {"prefix": "/any"}, "requires": {"provider_name": "any"}},
+            {"match": {"prefix": "/"}, "requires": missing()},
+        ],
+    });
+    let config = tollgate::config::from_slice(config.to_string().as_bytes()).unwrap();
+    let authenticator = Authenticator::new(config).unwrap();
+    let claims = json!({"iss": issuer, "sub": "s"});
+    let authorization = format!("Bearer {}", Signer::Es256.token(&claims));
+    let decide = |path: &str| {
+        let headers = HeaderMap::from_pairs([(":path", path), ("authorization", &*authorization)]);
+        let decision = authenticator.decide(&headers, NOW, &World::default()).unwrap();
+        let accepted = decision.outcome.accepted.first();
+        let header = accepted.and_then(|it| it.token.written.headers.first().cloned());
+        (decision.verdict, header.map(|(name, _)| name.to_string()))
+    };
+    let before = decide("/");
+    assert_eq!(decide("/any"), (Verdict::Allowed, Some("x-any".to_owned())));
+    [before, decide("/")]
+}
+
+#[test]
+fn a_token_that_another_provider_has_kept_brings_what_it_would_without() {
+    for (issuer, header) in [("a", "x-a"), ("z", "x-any"), ("", "x-any")] {
+        let expected = (Verdict::Allowed, Some(header.to_owned()));
+        let found = before_and_after_another_has_kept_it(issuer);
+        assert_eq!(found, [expected.clone(), expected], "{issuer}");
+    }
 }
 
 #[test]
