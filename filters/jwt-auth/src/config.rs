@@ -7,6 +7,7 @@
 mod matching;
 mod named;
 mod provider;
+mod remote;
 mod requirement;
 
 pub use matching::{
@@ -15,6 +16,10 @@ pub use matching::{
 };
 pub use named::Named;
 pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use remote::{
+    AsyncFetch, BackOff, Discovery, HttpUri, OnKeysUnavailable, RemoteJwks, RetryPolicy,
+    UnknownKidRefetch,
+};
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
 };

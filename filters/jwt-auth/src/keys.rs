@@ -10,7 +10,7 @@ use crate::fallback;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde_json::{Map, Value};
 use std::fmt;
 use tollgate::json::{self, JsonError};
@@ -41,6 +41,9 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// Octets of a coordinate of P-256 and P-384 (RFC 7518, 6.2.1.2).
 const P256_COORDINATE: usize = 32;
 const P384_COORDINATE: usize = 48;
+
+/// The most keys of a set: bounds what it costs to read one.
+const MAX_KEYS: usize = 1000;
 
 /// The deepest nesting of a key set.
 const MAX_JSON_DEPTH: usize = 32;
@@ -98,6 +101,8 @@ pub enum KeySetError {
     NoKeys,
     /// `keys` is not a list.
     KeysNotList,
+    /// It has more keys than are read; how many.
+    TooMany(usize),
     /// No key can be used; why.
     NoneUsable(Vec<Skipped>),
 }
@@ -109,6 +114,9 @@ impl fmt::Display for KeySetError {
             Self::NotObject => f.write_str("Jwks is an invalid JSON; not an object"),
             Self::NoKeys => f.write_str("Jwks does not have [keys] field"),
             Self::KeysNotList => f.write_str("[keys] in Jwks is not an array"),
+            Self::TooMany(count) => {
+                write!(f, "Jwks has {count} keys, allowed are {MAX_KEYS}")
+            }
             Self::NoneUsable(skipped) => {
                 f.write_str("Jwks doesn't have any valid public key")?;
                 skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
@@ -144,6 +152,9 @@ impl KeySet {
             Some(_) => return Err(KeySetError::KeysNotList),
             None => return Err(KeySetError::NoKeys),
         };
+        if list.len() > MAX_KEYS {
+            return Err(KeySetError::TooMany(list.len()));
+        }
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (index, jwk) in list.iter().enumerate() {
             match Key::parse(jwk, allowed) {
@@ -178,6 +189,18 @@ impl KeySet {
         self.keys.iter().any(|key| key.algorithms.contains(&algorithm))
     }
 
+    /// Whether a key has this id.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether all keys of another set are in this one.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| self.keys.iter().any(|it| it.is(key)))
+    }
+
     /// The keys that were left out.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
@@ -186,6 +209,19 @@ impl KeySet {
 }
 
 impl Key {
+    /// Whether it is the same key, with the same id and for the same algorithms.
+    fn is(&self, other: &Self) -> bool {
+        let is_same = match (self.key.kind(), other.key.kind()) {
+            (DecodingKeyKind::SecretOrDer(a), DecodingKeyKind::SecretOrDer(b)) => a == b,
+            (
+                DecodingKeyKind::RsaModulusExponent { n, e },
+                DecodingKeyKind::RsaModulusExponent { n: other_n, e: other_e },
+            ) => n == other_n && e == other_e,
+            _ => false,
+        };
+        is_same && self.kid == other.kid && self.algorithms == other.algorithms
+    }
+
     fn parse(jwk: &Value, allowed: &[Algorithm]) -> Result<Self, &'static str> {
         let jwk = jwk.as_object().ok_or("not an object")?;
         check_purpose(jwk)?;

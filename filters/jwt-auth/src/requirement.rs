@@ -10,14 +10,17 @@ pub use compile::Compiler;
 
 use crate::authenticator::Denial;
 use crate::extract::{Found, Location, Locations};
+use crate::keys::KeySet;
 use crate::output::Written;
 use crate::provider::{Audiences, Provider};
+use crate::remote::{Lack, Reason, RemoteKeys, Usable};
 use crate::status::Failure;
 use crate::token::{Dates, Token};
 use jsonwebtoken::DecodingKey;
 use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
+use tollgate::time::Instant;
 use tollgate::{HostError, VerifiedClaims};
 
 /// The most characters of a `kid` that a [`Denial`] repeats.
@@ -42,6 +45,10 @@ pub struct Attempt<'r> {
     pub headers: &'r HeaderMap,
     /// The time in Unix seconds.
     pub now: u64,
+    /// The monotonic clock, by which fetched keys get old.
+    pub clock: Instant,
+    /// The keys for which all has been done that can be.
+    pub settled: &'r [Rc<RemoteKeys>],
     /// All else.
     pub around: &'r dyn Surroundings,
 }
@@ -129,6 +136,10 @@ pub struct Outcome<'a> {
     pub cache_hits: u64,
     /// How many had not.
     pub cache_misses: u64,
+    /// How many were looked at with keys that have expired.
+    pub stale_keys: u64,
+    /// How many could not be verified, and counted as not there.
+    pub waived: u64,
 }
 
 /// Why a requirement is not satisfied.
@@ -138,6 +149,17 @@ pub enum Refusal {
     Denied(Denial),
     /// The host did not answer.
     Host(HostError),
+    /// Keys are wanted first.
+    Keys(Wanted),
+}
+
+/// Keys that are wanted before a request can be decided.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The keys.
+    pub keys: Rc<RemoteKeys>,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl From<HostError> for Refusal {
@@ -189,11 +211,12 @@ impl OfProvider {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
-        self.take_all(attempt, outcome).map_err(|denial| {
-            if let Some(property) = self.provider.output().failure_property() {
+        self.take_all(attempt, outcome).inspect_err(|refusal| {
+            if let (Some(property), Refusal::Denied(denial)) =
+                (self.provider.output().failure_property(), refusal)
+            {
                 outcome.failed.push((property, denial.failure));
             }
-            denial.into()
         })
     }
 
@@ -201,7 +224,7 @@ impl OfProvider {
         &'a self,
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         let provider = &*self.provider;
         let found = provider.locations().find(attempt.headers);
         if found.is_empty() {
@@ -221,14 +244,18 @@ impl OfProvider {
         bytes: &[u8],
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'_>,
-    ) -> Result<Rc<Verified>, Denial> {
+    ) -> Result<Rc<Verified>, Refusal> {
         let provider = &*self.provider;
         let audiences = self.audiences.as_ref();
         let cached = provider.cache().borrow_mut().get(bytes);
         if let Some(token) = cached {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
             provider.check_again(&token, audiences, attempt.now)?;
-            return Ok(token);
+            // A token is believed for as long as the key that has verified it.
+            return match attempt.keys(provider, None, outcome)? {
+                Some(_) => Ok(token),
+                None => Ok(waive(&token.dates, outcome)),
+            };
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
@@ -236,23 +263,78 @@ impl OfProvider {
         if !location.allows_issuer(token.issuer()) {
             return Err(Failure::UnknownIssuer.into());
         }
-        let token = verify(provider, token, audiences, attempt)?;
+        provider.check(&token, audiences, attempt.now)?;
+        let Some(keys) = attempt.keys(provider, Some(&token), outcome)? else {
+            return Ok(waive(&token.dates(), outcome));
+        };
+        let token = verify(provider, token, &keys, attempt)?;
         provider.cache().borrow_mut().insert(bytes, &token);
         Ok(token)
     }
 }
 
-/// Checks the claims and the signature of a token whose issuer is that of the provider.
+impl Attempt<'_> {
+    /// The keys of a provider, for a token that is not verified yet or for one that was. None, if there
+    /// are none and the token counts as not there.
+    fn keys(
+        &self,
+        provider: &Provider,
+        token: Option<&Token<'_>>,
+        outcome: &mut Outcome<'_>,
+    ) -> Result<Option<Rc<KeySet>>, Refusal> {
+        let Some(remote) = provider.remote() else { return Ok(provider.local_keys().cloned()) };
+        let is_settled = self.settled.iter().any(|it| Rc::ptr_eq(it, remote));
+        let usable = match token {
+            None => remote.usable(self.clock, is_settled),
+            // No key that could be fetched would verify it.
+            Some(token) if !provider.algorithms().contains(&token.algorithm()) => {
+                return Err(no_key(token).into());
+            }
+            Some(token) => remote.usable_for(token, self.clock, is_settled),
+        };
+        match usable {
+            Ok(Usable { keys, are_stale }) => {
+                outcome.stale_keys = outcome.stale_keys.saturating_add(u64::from(are_stale));
+                Ok(Some(keys))
+            }
+            Err(Lack::Wanted(reason)) => {
+                Err(Refusal::Keys(Wanted { keys: remote.clone(), reason }))
+            }
+            Err(Lack::Unavailable { is_allowed: true, .. }) => Ok(None),
+            Err(Lack::Unavailable { retry_after, .. }) => {
+                let failure = Failure::KeysUnavailable;
+                Err(Denial { failure, kid: None, retry_after }.into())
+            }
+        }
+    }
+}
+
+fn no_key(token: &Token<'_>) -> Denial {
+    let kid = token.kid().map(printable);
+    Denial { failure: Failure::NoMatchingKey, kid, retry_after: None }
+}
+
+/// What is kept of a token that could not be verified, and counts as not there.
+fn waive(dates: &Dates, outcome: &mut Outcome<'_>) -> Rc<Verified> {
+    outcome.waived = outcome.waived.saturating_add(1);
+    let written = Written::default();
+    Rc::new(Verified { claims: None, has_audience: false, dates: *dates, written })
+}
+
+/// Checks the signature of a token whose claims are what the provider wants.
 fn verify(
     provider: &Provider,
     token: Token<'_>,
-    audiences: Option<&Audiences>,
+    keys: &KeySet,
     attempt: &Attempt<'_>,
 ) -> Result<Rc<Verified>, Denial> {
-    provider.check(&token, audiences, attempt.now)?;
     provider
-        .check_signature(&token, |token, key| attempt.around.verify(token, key))
-        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
+        .check_signature(keys, &token, |token, key| attempt.around.verify(token, key))
+        .map_err(|failure| Denial {
+            failure,
+            kid: token.kid().map(printable),
+            retry_after: None,
+        })?;
     Ok(believe(provider, token))
 }
 
@@ -280,7 +362,7 @@ impl AnyOf {
         for child in &self.children {
             match child.satisfy(attempt, outcome) {
                 Ok(()) => return Ok(()),
-                Err(Refusal::Host(error)) => return Err(error.into()),
+                Err(stop @ (Refusal::Host(_) | Refusal::Keys(_))) => return Err(stop),
                 Err(Refusal::Denied(next)) => {
                     outcome.accepted.truncate(before);
                     outcome.unverified = unverified;
@@ -320,14 +402,14 @@ impl Everyone {
         allow_failed: bool,
     ) -> Result<(), Refusal> {
         for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
-            let accepted = token.map_err(Denial::from).and_then(|token| {
-                let (provider, token) = self.authenticate(location, &token, attempt)?;
+            let accepted = token.map_err(Refusal::from).and_then(|token| {
+                let (provider, token) = self.authenticate(location, &token, attempt, outcome)?;
                 Ok(Accepted { provider, location, token })
             });
             match accepted {
                 Ok(accepted) => outcome.accepted.push(accepted),
-                Err(_) if allow_failed => {}
-                Err(denial) => return Err(denial.into()),
+                Err(Refusal::Denied(_)) if allow_failed => {}
+                Err(refusal) => return Err(refusal),
             }
         }
         Ok(())
@@ -338,7 +420,8 @@ impl Everyone {
         location: &Location,
         bytes: &[u8],
         attempt: &Attempt<'_>,
-    ) -> Result<(&Provider, Rc<Verified>), Denial> {
+        outcome: &mut Outcome<'_>,
+    ) -> Result<(&Provider, Rc<Verified>), Refusal> {
         location.check(bytes)?;
         let token = self.parse(bytes)?;
         if !location.allows_issuer(token.issuer()) {
@@ -348,7 +431,11 @@ impl Everyone {
         if bytes.len() > provider.max_token_bytes() {
             return Err(Failure::BadFormat.into());
         }
-        verify(provider, token, None, attempt).map(|token| (provider, token))
+        provider.check(&token, None, attempt.now)?;
+        match attempt.keys(provider, Some(&token), outcome)? {
+            Some(keys) => Ok((provider, verify(provider, token, &keys, attempt)?)),
+            None => Ok((provider, waive(&token.dates(), outcome))),
+        }
     }
 
     /// Reads a token of any provider.

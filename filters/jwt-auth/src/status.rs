@@ -80,6 +80,7 @@ failures! {
     25 AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
     32 NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";
     26 VerificationFailed, "verification_failed", "Jwt verification fails";
+    40 KeysUnavailable, "keys_unavailable", "Jwks remote fetch is failed";
 }
 
 impl Failure {

@@ -1,11 +1,16 @@
 //! Issuers of tokens.
 
-use super::StringMatcher;
-use tollgate::config::{CookieName, HeaderName, PositiveDuration, Secret, Whole};
+use super::{Discovery, OnKeysUnavailable, RemoteJwks, StringMatcher, UnknownKidRefetch};
+use tollgate::config::{CookieName, Duration, HeaderName, PositiveDuration, Secret, Whole};
 use tollgate::prelude::*;
 
 /// An issuer of tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    { "required": ["local_jwks"] },
+    { "required": ["remote_jwks"] },
+    { "required": ["discovery"] },
+]))]
 pub struct Provider {
     /// The `iss` that tokens must have. Default: any.
     #[serde(default)]
@@ -19,7 +24,27 @@ pub struct Provider {
     pub subjects: Option<StringMatcher>,
     /// The keys: a JWK set (RFC 7517, section 5), as a string that stands here or in an environment
     /// variable of the VM.
-    pub local_jwks: Secret,
+    #[serde(default)]
+    pub local_jwks: Option<Secret>,
+    /// The keys: a JWK set that is fetched from a URL.
+    #[serde(default)]
+    pub remote_jwks: Option<RemoteJwks>,
+    /// The keys: a JWK set whose URL the issuer tells (OpenID Connect Discovery).
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
+    /// When keys are fetched because a token names one that is not there; with `remote_jwks` and
+    /// `discovery`.
+    #[serde(default)]
+    pub unknown_kid_refetch: Option<UnknownKidRefetch>,
+    /// What requests get whose token cannot be verified because no key set was ever fetched: `deny_401`
+    /// as in Envoy, `deny_503` with `retry-after`, or `allow`, with which they pass and **nothing of the
+    /// token is verified** or forwarded as claims. Default: `deny_503`.
+    #[serde(default)]
+    pub on_keys_unavailable: Option<OnKeysUnavailable>,
+    /// How long a fetched set is used after it has expired while fetches fail; then requests are denied.
+    /// Default: 24h.
+    #[serde(default)]
+    pub stale_if_error: Option<Duration>,
     /// Which algorithms tokens may be signed with. `HS256`, `HS384` and `HS512` only if they are listed
     /// here. Default: all others, which are `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
     /// `ES384`, `EdDSA` (also called `Ed25519`).
