@@ -74,12 +74,8 @@ impl Provider {
             return Err(ConfigError::new("required_type", "an empty type", allowed));
         }
         let keys = Keys::new(config, &algorithms)?;
-        let issuer = match &config.discovery {
-            Some(discovery) => discovery.issuer_uri.clone(),
-            None => config.issuer.clone(),
-        };
         Ok(Self {
-            issuer,
+            issuer: config.issuer().to_owned(),
             audiences: Audiences::new(&config.audiences),
             clock_skew: u64::from(skew),
             require_expiration: config.require_expiration,

@@ -117,6 +117,17 @@ pub struct Provider {
     pub clear_route_cache: bool,
 }
 
+impl Provider {
+    /// The `iss` that tokens must have, wherever it was said; any, if it is empty.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        match &self.discovery {
+            Some(discovery) => &discovery.issuer_uri,
+            None => &self.issuer,
+        }
+    }
+}
+
 /// Which tokens that were verified are remembered: in each worker, by all of their bytes, for as long
 /// as they are valid, and at most 16 MiB of them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]

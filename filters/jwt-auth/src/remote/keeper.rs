@@ -20,6 +20,8 @@ use tollgate::time::{self, Instant};
 const MAX_BODY: usize = 1024 * 1024;
 /// How often a worker that waits for another one looks whether it is done.
 const POLL: Duration = Duration::from_millis(25);
+/// The shortest sleep.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How long a worker leaves its background alone whose host has failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The form of [`Body`] in shared data.
@@ -151,6 +153,10 @@ impl Keeper {
 
     /// Fetches in the background, before a set expires, as long as this plugin is there.
     async fn keep_fresh(self: Rc<Self>) {
+        // Envoy tries a configuration out in a VM that it deletes at once (`WasmHandleBase::canary` in
+        // proxy-wasm-cpp-host, `src/wasm.cc`): a fetch would end with it, and all others wait for that.
+        // Such a VM has no tick.
+        time::sleep(MOMENT).await;
         loop {
             let pause = match self.time_until_due() {
                 Ok(Duration::ZERO) => {
@@ -186,15 +192,20 @@ impl Keeper {
 
     /// Fetches, if no other worker does; else waits until that one is done, or ought to be.
     async fn fetch_or_wait(&self, reason: Reason) -> Result<(), HostError> {
+        let before = self.keys.version();
         loop {
             let now = Instant::now()?;
+            self.look(now)?;
+            if self.keys.version() != before {
+                return Ok(());
+            }
             let policy = self.keys.policy();
             let begun = self
                 .record
                 .update(|record| record.unwrap_or_default().begin(reason, policy, self.owner, now))?;
             match begun {
                 Update::Kept(Idle::Fetching) => time::sleep(POLL).await,
-                Update::Kept(Idle::NoReason) => return self.look(now),
+                Update::Kept(Idle::NoReason) => return Ok(()),
                 Update::Stored(record) => {
                     if reason == Reason::UnknownKid {
                         self.stats.unknown_kid.increment();

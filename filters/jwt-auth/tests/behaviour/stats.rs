@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 37] = [
+const COUNTERS: [&str; 43] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -32,6 +32,7 @@ const COUNTERS: [&str; 37] = [
     "denied_iat_out_of_range",
     "denied_iss_not_string",
     "denied_jti_not_string",
+    "denied_keys_unavailable",
     "denied_missing",
     "denied_nbf_not_integer",
     "denied_nbf_out_of_range",
@@ -46,8 +47,13 @@ const COUNTERS: [&str; 37] = [
     "denied_verification_failed",
     "denied_zip_not_supported",
     "failures",
+    "jwks_fetch_failed",
+    "jwks_fetch_success",
+    "jwks_refetch_unknown_kid",
+    "jwks_served_stale",
     "jwt_cache_hit",
     "jwt_cache_miss",
+    "keys_unavailable_allowed",
     "unwritable_claims",
 ];
 
@@ -118,9 +124,10 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         assert_eq!(stat(proxy, &format!("denied_{reason}")), 1, "{reason}");
         assert_eq!(stat(proxy, "denied"), index as u64 + 2, "{reason}");
     }
-    // Each of them once, and nothing else; `typ` is looked at only where a provider requires one.
-    let is_reason =
-        |name: &&&str| name.starts_with("denied_") && **name != "denied_typ_not_accepted";
+    // Each of them once, and nothing else; `typ` is looked at only where a provider requires one, and keys
+    // are unavailable only where they are fetched.
+    const ELSEWHERE: [&str; 2] = ["denied_typ_not_accepted", "denied_keys_unavailable"];
+    let is_reason = |name: &&&str| name.starts_with("denied_") && !ELSEWHERE.contains(*name);
     let reasons: Vec<_> = COUNTERS.iter().filter(is_reason).collect();
     assert_eq!(reasons.len(), cases.len() + 1);
     assert!(reasons.iter().all(|reason| stat(proxy, reason) == 1));
