@@ -31,9 +31,10 @@ fn provider(fields: Value) -> Value {
             "http_uri": { "uri": "http://issuer.example/keys", "cluster": "issuer", "timeout": "1s" },
         },
     });
-    provider.as_object_mut().expect("an object").extend(
-        fields.as_object().expect("an object").clone(),
-    );
+    provider
+        .as_object_mut()
+        .expect("an object")
+        .extend(fields.as_object().expect("an object").clone());
     provider
 }
 
@@ -84,9 +85,8 @@ async fn at_once(envoy: &Process, tokens: Vec<String>) -> Result<Vec<Response>> 
         let connection = Connection::http2(address).await?;
         for token in chunk {
             let (mut connection, token) = (connection.share()?, token.clone());
-            requests.spawn(async move {
-                connection.get("/").bearer(&token).limit(LIMIT).send().await
-            });
+            requests
+                .spawn(async move { connection.get("/").bearer(&token).limit(LIMIT).send().await });
         }
     }
     requests.join_all().await.into_iter().collect()
@@ -186,7 +186,7 @@ fn bad_answers() -> Vec<(&'static str, Answer, &'static str)> {
     let set = json!({ "keys": [] }).to_string();
     vec![
         ("down", Answer::reset(), "cannot be reached"),
-        ("slow", Answer::status(200).body(set.clone()).after(Duration::from_secs(5)), "in time"),
+        ("slow", Answer::status(200).body(set.clone()).after(Duration::from_secs(5)), "no answer"),
         ("failing", Answer::status(503), "status 503"),
         (
             "redirecting",
@@ -231,7 +231,8 @@ async fn an_issuer_that_is_bad_at_start_is_answered_with_503_until_it_is_good() 
 }
 
 #[tokio::test]
-async fn an_issuer_that_becomes_bad_later_does_not_matter_until_its_keys_are_too_old() -> Result<()> {
+async fn an_issuer_that_becomes_bad_later_does_not_matter_until_its_keys_are_too_old() -> Result<()>
+{
     let key = SigningKey::es256("one");
     for (what, answer, said) in bad_answers() {
         let issuer = issuer_with(&[&key]).await?;
@@ -326,17 +327,15 @@ async fn an_issuer_is_discovered_over_tls() -> Result<()> {
     });
     let authority = Authority::new()?;
     let identity = authority.issue("issuer", &["issuer.example"])?;
-    let front = Listener::new("tls").tls(&identity, &authority).route(Route::prefix("/").to("plain"));
+    let front =
+        Listener::new("tls").tls(&identity, &authority).route(Route::prefix("/").to("plain"));
     let front = Bootstrap::new().listener(front).cluster(Cluster::new("plain", issuer.address()));
     let front = Process::start(&front.build(), 1).await?;
 
     let discovery = json!({ "discovery": { "issuer_uri": ISSUER, "cluster": "issuer" } });
     for (trusted, status) in [(&authority, 200), (&Authority::new()?, 503)] {
-        let cluster = Cluster::new("issuer", front.address("tls")?).tls(
-            "issuer.example",
-            trusted,
-            None,
-        );
+        let cluster =
+            Cluster::new("issuer", front.address("tls")?).tls("issuer.example", trusted, None);
         let bootstrap = Bootstrap::new().listener(listener(discovery.clone())?).cluster(cluster);
         let envoy = Process::start(&bootstrap.build(), 2).await?;
         issuer.forget();

@@ -10,11 +10,11 @@ use crate::rules::RuleMatch;
 use crate::status::Failure;
 use jsonwebtoken::Algorithm;
 use std::rc::Rc;
+use tollgate::HostError;
+use tollgate::abi::Status;
 use tollgate::config::{ConfigError, quoted};
 use tollgate::headers::HeaderMap;
 use tollgate::time::Instant;
-use tollgate::HostError;
-use tollgate::abi::Status;
 
 /// A checked configuration.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use tollgate::headers::HeaderMap;
 #[must_use]
 pub fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let mut seconds = None;
-    for directive in headers.get_all("cache-control").flat_map(|line| line.split(|it| *it == b',')) {
+    for directive in headers.get_all("cache-control").flat_map(|line| line.split(|it| *it == b','))
+    {
         let mut parts = directive.splitn(2, |byte| *byte == b'=');
         let (name, value) = (trim(parts.next()), trim(parts.next()));
         let said = if is(name, b"no-store") || is(name, b"no-cache") {
@@ -40,7 +41,8 @@ fn trim(part: Option<&[u8]>) -> &[u8] {
 /// A number of seconds, in quotes or not; as many as fit, if there are more.
 fn number(text: &[u8]) -> Option<u64> {
     let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
-    let digits = std::str::from_utf8(text).ok().filter(|it| it.bytes().all(|b| b.is_ascii_digit()))?;
+    let digits =
+        std::str::from_utf8(text).ok().filter(|it| it.bytes().all(|b| b.is_ascii_digit()))?;
     match digits {
         "" => None,
         digits => Some(digits.parse().unwrap_or(u64::MAX)),
@@ -70,7 +72,8 @@ mod tests {
 
     #[test]
     fn max_age_counts_however_it_is_written() {
-        for line in ["max-age=60", "public, Max-Age=60", " max-age = \"60\" ,x", "a=b=c,max-age=60"] {
+        for line in ["max-age=60", "public, Max-Age=60", " max-age = \"60\" ,x", "a=b=c,max-age=60"]
+        {
             assert_eq!(cached(line), Some(60), "{line}");
         }
         assert_eq!(cached("max-age=99999999999999999999999"), Some(u64::MAX));
@@ -78,7 +81,10 @@ mod tests {
 
     #[test]
     fn the_strictest_of_several_counts() {
-        assert_eq!(seconds(&[("cache-control", "max-age=9"), ("cache-control", "max-age=5")]), Some(5));
+        assert_eq!(
+            seconds(&[("cache-control", "max-age=9"), ("cache-control", "max-age=5")]),
+            Some(5)
+        );
         for line in ["max-age=9, no-store", "no-cache", "no-cache=\"x\", max-age=9"] {
             assert_eq!(cached(line), Some(0), "{line}");
         }

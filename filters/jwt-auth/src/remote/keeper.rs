@@ -184,7 +184,9 @@ impl Keeper {
             .run(|| async move {
                 if let Err(error) = keeper.fetch_or_wait(reason).await {
                     let name = &keeper.name;
-                    tollgate::warn!("tollgate jwt_auth: provider {name:?}: no shared keys: {error}");
+                    tollgate::warn!(
+                        "tollgate jwt_auth: provider {name:?}: no shared keys: {error}"
+                    );
                 }
             })
             .await;
@@ -200,9 +202,9 @@ impl Keeper {
                 return Ok(());
             }
             let policy = self.keys.policy();
-            let begun = self
-                .record
-                .update(|record| record.unwrap_or_default().begin(reason, policy, self.owner, now))?;
+            let begun = self.record.update(|record| {
+                record.unwrap_or_default().begin(reason, policy, self.owner, now)
+            })?;
             match begun {
                 Update::Kept(Idle::Fetching) => time::sleep(POLL).await,
                 Update::Kept(Idle::NoReason) => return Ok(()),

@@ -218,12 +218,7 @@ pub fn fetched(
 /// # Errors
 ///
 /// Why it does not, or must not be believed.
-pub fn jwks_uri(
-    issuer: &str,
-    document: &Url,
-    status: u16,
-    body: &[u8],
-) -> Result<Url, FetchError> {
+pub fn jwks_uri(issuer: &str, document: &Url, status: u16, body: &[u8]) -> Result<Url, FetchError> {
     let refuse = |why: &str| FetchError(why.to_owned());
     if status != 200 {
         return Err(bad_status(status));
@@ -235,7 +230,8 @@ pub fn jwks_uri(
         return Err(refuse("the document is not of this issuer: its `issuer` is not `issuer_uri`"));
     }
     let url = member("jwks_uri").and_then(Url::parse);
-    let url = url.ok_or_else(|| refuse("the document has no `jwks_uri` that is an absolute URL"))?;
+    let url =
+        url.ok_or_else(|| refuse("the document has no `jwks_uri` that is an absolute URL"))?;
     if document.is_https && !url.is_https {
         return Err(refuse("the document's `jwks_uri` is not https, as `issuer_uri` is"));
     }

@@ -123,7 +123,8 @@ fn with_async_fetch_a_failed_fetch_is_made_again_after_a_second_or_as_configured
 ) {
     let issuer = Issuer::with(proxy, &[]);
     issuer.answers(Answer::status(500));
-    let fetch = json!({ "async_fetch": { "failed_refetch_duration": "3s", "fast_listener": true } });
+    let fetch =
+        json!({ "async_fetch": { "failed_refetch_duration": "3s", "fast_listener": true } });
     start(proxy, provider_with(fetch));
     proxy.advance(millis(2990));
     assert_eq!(fetches(proxy), 1);

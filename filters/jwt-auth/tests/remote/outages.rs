@@ -193,7 +193,8 @@ fn an_issuer_that_is_down_does_not_keep_the_tokens_of_another_out(proxy: &mut Pr
         "issuer": "https://local.example",
         "local_jwks": { "inline_string": jwks(&[NEW.jwk()]) },
     });
-    let any = json!({ "requirements": [{ "provider_name": "main" }, { "provider_name": "local" }] });
+    let any =
+        json!({ "requirements": [{ "provider_name": "main" }, { "provider_name": "local" }] });
     proxy.configure(json!({
         "providers": { "main": provider(json!({})), "local": local },
         "rules": [

@@ -84,7 +84,8 @@ fn two_providers_of_one_url_share_its_keys(proxy: &mut Proxy) {
     Issuer::with(proxy, &[OLD]);
     proxy.verify_signatures();
     let other = provider(json!({ "issuer": "https://other.example", "claim_to_headers": [] }));
-    let any = json!({ "requirements": [{ "provider_name": "main" }, { "provider_name": "other" }] });
+    let any =
+        json!({ "requirements": [{ "provider_name": "main" }, { "provider_name": "other" }] });
     proxy.configure(json!({
         "providers": { "main": provider(json!({})), "other": other },
         "rules": [{ "match": { "prefix": "/" }, "requires": { "requires_any": any } }],
