@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")]
+
 use super::*;
 use crate::config::OnKeysUnavailable;
 use crate::remote::policy::Tries;
