@@ -190,7 +190,10 @@ impl ClaimHeader {
         ])?;
         let (field, path) = match (&config.claim_name, &config.claim_path) {
             (Some(name), _) => ("claim_name", name.split('.').map(str::to_owned).collect()),
-            (None, path) => ("claim_path", path.clone().unwrap_or_default()),
+            (None, path) => {
+                let segments = path.iter().flatten();
+                ("claim_path", segments.map(|segment| segment.key.clone()).collect::<Vec<_>>())
+            }
         };
         if path.iter().all(String::is_empty) {
             return Err(ConfigError::new(field, "an empty name", "the name of a claim"));

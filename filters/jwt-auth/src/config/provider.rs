@@ -122,6 +122,13 @@ pub struct FromHeader {
     pub value_prefix: String,
 }
 
+/// One step on the way to a claim.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ClaimPathSegment {
+    /// The name of a member.
+    pub key: String,
+}
+
 /// One claim that becomes a header.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(extend("oneOf" = [{ "required": ["claim_name"] }, { "required": ["claim_path"] }]))]
@@ -135,7 +142,7 @@ pub struct ClaimToHeader {
     /// The claim by the names on the way to it, for names with dots.
     #[serde(default)]
     #[schemars(length(min = 1))]
-    pub claim_path: Option<Vec<String>>,
+    pub claim_path: Option<Vec<ClaimPathSegment>>,
     /// What stands between the elements of a list. A list with an element that has it, or that is a
     /// list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
     #[serde(default)]

@@ -135,7 +135,7 @@ fn the_reason_of_a_failure_is_left_in_the_filter_state() {
 #[test]
 fn lists_are_joined_where_that_is_clear() {
     let authenticator = with(json!({"claim_to_headers": [
-        {"header_name": "x-roles", "claim_path": ["https://a.b/roles"], "join": ","},
+        {"header_name": "x-roles", "claim_path": [{"key": "https://a.b/roles"}], "join": ","},
         {"header_name": "x-raw", "claim_name": "raw"},
     ]}));
     let headers = |roles: Value| {
