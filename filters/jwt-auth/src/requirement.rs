@@ -140,6 +140,25 @@ pub enum Refusal {
     Host(HostError),
 }
 
+impl Outcome<'_> {
+    /// Forgets accepted tokens from `start` that were accepted before it: another part of a requirement
+    /// has met the same tokens, and their claims must not arrive twice.
+    fn forget_repeated(&mut self, start: usize) {
+        let added = self.accepted.split_off(start.min(self.accepted.len()));
+        let is_known = |new: &Accepted<'_>| self.accepted.iter().any(|old| old.is_same(new));
+        let new: Vec<_> = added.into_iter().filter(|accepted| !is_known(accepted)).collect();
+        self.accepted.extend(new);
+    }
+}
+
+impl Accepted<'_> {
+    fn is_same(&self, other: &Self) -> bool {
+        ptr::eq(self.provider, other.provider)
+            && self.location.place() == other.location.place()
+            && self.token.written == other.token.written
+    }
+}
+
 impl From<HostError> for Refusal {
     fn from(error: HostError) -> Self {
         Self::Host(error)
@@ -172,7 +191,12 @@ impl Requirement {
         match self {
             Self::Provider(one) => one.satisfy(attempt, outcome),
             Self::Any(any) => any.satisfy(attempt, outcome),
-            Self::All(all) => all.iter().try_for_each(|one| one.satisfy(attempt, outcome)),
+            Self::All(all) => all.iter().try_for_each(|one| {
+                let before = outcome.accepted.len();
+                one.satisfy(attempt, outcome)?;
+                outcome.forget_repeated(before);
+                Ok(())
+            }),
             Self::AllowMissing(everyone) => everyone.satisfy(attempt, outcome, false),
             Self::AllowMissingOrFailed(everyone) => everyone.satisfy(attempt, outcome, true),
             Self::ExtractOnly(extract) => {
