@@ -14,7 +14,9 @@ pub use matching::{
     StringMatcher, UriTemplate,
 };
 pub use named::Named;
-pub use provider::{ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use provider::{
+    ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider,
+};
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
 };

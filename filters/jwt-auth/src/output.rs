@@ -147,7 +147,10 @@ impl Output {
         }
         let mut claims = claims.clone();
         for name in &self.space_delimited {
-            if let Some(claim @ Value::String(_)) = claims.get_mut(name) {
+            // An empty text stays one, as in Envoy.
+            if let Some(claim) =
+                claims.get_mut(name).filter(|it| it.as_str().is_some_and(|it| !it.is_empty()))
+            {
                 let words = claim.as_str().unwrap_or_default().split(' ');
                 *claim = words.filter(|word| !word.is_empty()).map(Value::from).collect();
             }
@@ -165,7 +168,7 @@ fn json(object: &Claims) -> String {
 /// What the filter state is told about a failure, as Envoy's metadata has it.
 #[must_use]
 pub fn failure_json(failure: Failure) -> String {
-    format!(r#"{{"code":"{}","message":"{}"}}"#, failure.code(), failure.message())
+    format!(r#"{{"code":{},"message":"{}"}}"#, failure.code(), failure.message())
 }
 
 /// The name of a property, if it can be one.

@@ -123,7 +123,7 @@ pub struct Outcome<'a> {
     pub accepted: Vec<Accepted<'a>>,
     /// The header that says that they were not verified, if they were not.
     pub unverified: Option<Option<&'a str>>,
-    /// What to leave in the filter state about tokens that are missing or bad.
+    /// What to leave in the filter state about tokens that are bad.
     pub failed: Vec<(&'a str, Failure)>,
     /// How many tokens had been verified before.
     pub cache_hits: u64,
@@ -214,7 +214,9 @@ impl OfProvider {
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
         self.take_all(attempt, outcome).map_err(|denial| {
-            if let Some(property) = self.provider.output().failure_property() {
+            let property = self.provider.output().failure_property();
+            // Of a token that is missing nothing is left, as in Envoy.
+            if let Some(property) = property.filter(|_| denial.failure != Failure::Missing) {
                 outcome.failed.push((property, denial.failure));
             }
             denial.into()

@@ -83,8 +83,8 @@ pub struct Provider {
     /// Where the header of a good token is left, likewise. Default: nowhere.
     #[serde(default)]
     pub header_in_metadata: String,
-    /// Where the reason is left for which a token of this provider is missing or bad, likewise:
-    /// `{"code": "3", "message": "Jwt is expired"}`. Default: nowhere.
+    /// Where the reason is left for which a token of this provider is bad, likewise:
+    /// `{"code": 3, "message": "Jwt is expired"}`. Default: nowhere.
     #[serde(default)]
     pub failed_status_in_metadata: String,
     /// Whether Envoy chooses the route again when a claim has become a header or the payload was left.

@@ -185,7 +185,10 @@ fn query_parameters_are_compared_as_they_stand_and_the_first_counts() {
 fn conditions_that_cannot_be_meant_are_refused() {
     for (condition, at) in [
         (json!({"headers": [{"name": ""}]}), "headers[0].name"),
-        (json!({"headers": [{"name": "a", "exact_match": "a", "prefix_match": "a"}]}), "headers[0]"),
+        (
+            json!({"headers": [{"name": "a", "exact_match": "a", "prefix_match": "a"}]}),
+            "headers[0]",
+        ),
         (json!({"headers": [{"name": "a", "exact_match": ""}]}), "headers[0].exact_match"),
         (json!({"headers": [{"name": "a", "string_match": {}}]}), "headers[0].string_match"),
         (

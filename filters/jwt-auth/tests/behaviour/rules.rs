@@ -202,7 +202,8 @@ fn two_listeners_have_rules_of_their_own(proxy: &mut Proxy) {
 #[tollgate_testkit::test(JwtAuth)]
 fn a_rule_for_a_header_looks_at_each_of_its_values(proxy: &mut Proxy) {
     let headers = json!([{ "name": "x-kind", "string_match": { "exact": "admin" } }]);
-    let rule = json!({ "match": { "prefix": "/", "headers": headers }, "requires": requires_main() });
+    let rule =
+        json!({ "match": { "prefix": "/", "headers": headers }, "requires": requires_main() });
     configure(proxy, with_rules(json!([rule])));
     for others in [&[][..], &["x"], &["x", ""]] {
         let kinds = others.iter().chain([&"admin"]).chain(others);
