@@ -147,12 +147,12 @@ impl Output {
         }
         let mut claims = claims.clone();
         for name in &self.space_delimited {
-            // An empty text stays one, as in Envoy.
-            if let Some(claim) =
-                claims.get_mut(name).filter(|it| it.as_str().is_some_and(|it| !it.is_empty()))
-            {
-                let words = claim.as_str().unwrap_or_default().split(' ');
-                *claim = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            let Some(claim) = claims.get_mut(name) else { continue };
+            let words = claim.as_str().unwrap_or_default().split(' ');
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            // A text without words stays as it is, as in Envoy.
+            if !words.is_empty() {
+                *claim = Value::Array(words);
             }
         }
         json(&claims)

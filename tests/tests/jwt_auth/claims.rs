@@ -5,6 +5,7 @@ use tollgate_e2e::oracle::Pair;
 use tollgate_e2e::tokens;
 
 use crate::comparison::{Case, Theme, case};
+use crate::differences::ISSUED_IN_THE_FUTURE;
 use crate::fixtures::{SKEW, by_path, claims, provider, reasons, token};
 use crate::keys::{sign_bytes, signature_of, with_signature};
 
@@ -152,7 +153,7 @@ fn lifetimes() -> Vec<Case> {
         at("/short", json!({ "exp": 0 })).denied(reasons::WRONG),
         at("/short", json!({ "exp": now + 200, "iat": now - 10_000 })).same(200),
         at("/short", json!({ "exp": now - SKEW / 2 })).same(200),
-        at("/short", json!({ "exp": now + 200, "iat": now + 100 })).same(200),
+        at("/short", json!({ "exp": now + 200, "iat": now + 100 })).differs(&ISSUED_IN_THE_FUTURE),
     ]
 }
 

@@ -10,12 +10,15 @@ use tollgate_e2e::client::raw;
 use tollgate_e2e::oracle::{Pair, Side, SideBySide};
 use tollgate_e2e::wait;
 
-use crate::differences::{DELIBERATE, Deliberate};
+use crate::differences::{DELIBERATE, Deliberate, QUERY_IN_REALM};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What is never the same in two requests.
 const IGNORED: [&str; 4] = ["x-request-id", "date", "server", "x-envoy-upstream-service-time"];
+
+/// The realm of `www-authenticate`, in which an `@` stands for it.
+const REALM: &str = "realm";
 
 /// Everything about a request that can be the same: by its name, such as `status`, `details`,
 /// `answer www-authenticate`, `path` and `upstream x-sub` (as the upstream has got them), `left payload`.
@@ -39,8 +42,8 @@ pub(crate) struct Case {
 enum Expected {
     /// Both say the same, this among it.
     Same(Vec<(&'static str, String)>),
-    /// They differ, and on purpose.
-    Differs(&'static Deliberate),
+    /// They differ, and on purpose; what only this case knows of what ours and native say.
+    Differs(&'static Deliberate, [Vec<(&'static str, String)>; 2]),
 }
 
 /// A `GET`.
@@ -89,7 +92,30 @@ impl Case {
     }
 
     pub(crate) fn differs(mut self, difference: &'static Deliberate) -> Self {
-        self.expected = Expected::Differs(difference);
+        self.expected = Expected::Differs(difference, Default::default());
+        self
+    }
+
+    /// Both deny it, and native repeats the query.
+    pub(crate) fn denied_with_query(self) -> Self {
+        let target = String::from_utf8_lossy(&self.path).into_owned();
+        let (path, _) = target.split_once('?').unwrap_or((&target, ""));
+        let [ours, native] = [path, &target[..target.len().min(256)]]
+            .map(|path| format!("http://service.example{path}"));
+        self.differs(&QUERY_IN_REALM).with(REALM, ours, native)
+    }
+
+    /// What ours and native say, where it is another thing in each case of a difference.
+    pub(crate) fn with(
+        mut self,
+        what: &'static str,
+        ours: impl Into<String>,
+        native: impl Into<String>,
+    ) -> Self {
+        if let Expected::Differs(_, [of_ours, of_native]) = &mut self.expected {
+            of_ours.push((what, ours.into()));
+            of_native.push((what, native.into()));
+        }
         self
     }
 
@@ -158,12 +184,21 @@ async fn send(world: &SideBySide, listener: &str, case: &Case) -> Result<Seen> {
     seen.insert("status".into(), answer.status.to_string());
     seen.insert("body".into(), answer.text());
     add_headers(&mut seen, "answer", &answer.headers);
+    if let Some((realm, rest)) = challenge(answer.header("www-authenticate")) {
+        seen.insert(REALM.into(), realm.to_owned());
+        seen.insert("answer www-authenticate".into(), format!("Bearer realm=@{rest}"));
+    }
     if let Some(request) = world.upstream.requests().first() {
         seen.insert("path".into(), request.path.clone());
         seen.insert("method".into(), request.method.clone());
         add_headers(&mut seen, "upstream", &request.headers);
     }
     Ok(seen)
+}
+
+/// The realm of a challenge, and what comes behind it.
+fn challenge(header: &str) -> Option<(&str, &str)> {
+    header.strip_prefix("Bearer realm=\"")?.split_once('"')
 }
 
 fn add_headers(seen: &mut Seen, whose: &str, headers: &hyper::HeaderMap) {
@@ -244,15 +279,20 @@ impl Tally {
                     self.wrong.push(format!("{name}: {}", how(&differing, ours, native)));
                 }
             }
-            Expected::Differs(difference) => {
+            Expected::Differs(difference, more) => {
                 self.shown.insert(difference.name);
-                self.check(name, "ours", ours, difference.ours);
-                self.check(name, "native", native, difference.native);
-                // What passes here and is denied there has nothing in common.
-                if ours["status"] == native["status"] {
-                    let known = |what: &str| {
-                        difference.ours.iter().chain(difference.native).any(|(it, _)| *it == what)
-                    };
+                let all = |says: &'static [(&'static str, &'static str)], more: &[(&'static str, String)]| {
+                    let says = says.iter().map(|(what, value)| (*what, (*value).to_owned()));
+                    says.chain(more.iter().cloned()).collect::<Vec<_>>()
+                };
+                let (of_ours, of_native) =
+                    (all(difference.ours, &more[0]), all(difference.native, &more[1]));
+                self.check(name, "ours", ours, &of_ours);
+                self.check(name, "native", native, &of_native);
+                // What passes here and is denied there has nothing in common, nor have two bodies.
+                if ours["status"] == native["status"] && ours["body"] == native["body"] {
+                    let known =
+                        |what: &str| of_ours.iter().chain(&of_native).any(|(it, _)| *it == what);
                     let more: Vec<_> = differing.iter().filter(|what| !known(what)).copied().collect();
                     if !more.is_empty() {
                         self.wrong.push(format!("{name}: also {}", how(&more, ours, native)));
@@ -265,10 +305,10 @@ impl Tally {
         }
     }
 
-    fn check(&mut self, name: &str, side: &str, seen: &Seen, says: &[(&str, &str)]) {
+    fn check(&mut self, name: &str, side: &str, seen: &Seen, says: &[(&str, String)]) {
         for (what, expected) in says {
             let found = seen.get(*what).map_or("", |value| value);
-            if found != *expected {
+            if found != expected {
                 self.wrong.push(format!("{name}: {side} {what}: {found:?}, not {expected:?}"));
             }
         }

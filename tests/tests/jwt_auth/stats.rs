@@ -51,11 +51,11 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
         preflight.header("origin", "x").header("access-control-request-method", "GET").send().await?;
     }
     let stats = world.envoy.stats().await?;
-    println!("{:?}", stats);
     for name in NAMES {
-        let ours = stats.get(&format!("wasmcustom.tollgate.jwt_auth.stat_prefix=edge.{name}"));
-        let native = stats.get(&format!("http.{}.jwt_authn.edge{name}", Side::Native.listener("stats")));
-        println!("{name}: {ours:?} {native:?}");
+        let ours = stats.get(&format!("wasmcustom.tollgate.jwt_auth.stat_prefix=edge.{name}"))?;
+        let native = stats.get(&format!("http.native-stats.jwt_authn.edge.{name}"))?;
+        assert_eq!(ours, native, "{name}");
+        assert!(ours > 0, "{name}");
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use tollgate_e2e::envoy::{Route, native_filter};
 use tollgate_e2e::oracle::Pair;
 
 use crate::comparison::{Case, Theme, case};
-use crate::fixtures::{by_path, expired, provider, reasons, token, with};
-use crate::keys::{sign_with};
-use crate::fixtures::claims;
+use crate::differences::*;
+use crate::fixtures::{by_path, claims, expired, provider, reasons, token, with};
+use crate::keys::{jwks, sign, sign_with, signature_of, with_signature};
 
 /// One provider that every request needs, and some fields more.
 fn protected(fields: Value) -> Value {
@@ -65,17 +65,20 @@ pub(crate) fn stripped() -> Theme {
 /// What the client that is denied reads of its own request.
 pub(crate) fn realms() -> Theme {
     let long = format!("/{}", "a".repeat(300));
-    let realm = |path: &str| format!("Bearer realm=\"http://service.example{path}\"");
+    let realm = |path: &str| format!("http://service.example{path}");
     let cases = vec![
-        case("a path", "/a/b").denied(reasons::MISSING).says("answer www-authenticate", realm("/a/b")),
+        case("a path", "/a/b").denied(reasons::MISSING).says("realm", realm("/a/b"))
+            .says("answer www-authenticate", "Bearer realm=@"),
         case("a bad token", "/a").bearer("x").denied(reasons::FORM)
-            .says("answer www-authenticate", format!("{}, error=\"invalid_token\"", realm("/a"))),
+            .says("realm", realm("/a"))
+            .says("answer www-authenticate", "Bearer realm=@, error=\"invalid_token\""),
         case("a long path", &long).denied(reasons::MISSING)
-            .says("answer www-authenticate", realm(&long[..256])),
+            .says("realm", realm(&long[..256])),
         case("a path before a rewrite", "/new").header("x-envoy-original-path", "/old").same(401),
         case("https", "/a").header("x-forwarded-proto", "https").same(401),
-        case("a query", "/a?b=c").same(401),
-        case("a quote in the path", "/a\"b").same(401),
+        case("a query", "/a?b=c").denied_with_query(),
+        case("a long path with a query", format!("{}?x", &long[..250])).denied_with_query(),
+        case("a quote in the path", "/a\"b").differs(&QUOTE_IN_REALM),
     ];
     Theme { pair: Pair::new("realms", protected(json!({}))), cases }
 }
@@ -151,7 +154,7 @@ pub(crate) fn routes() -> Theme {
     let cases = vec![
         case("a claim that leads elsewhere", "/again").bearer(sub("blue")).same(200).says("body", "blue"),
         case("a claim that leads nowhere", "/again").bearer(sub("green")).same(200).says("body", "ok"),
-        case("a route that is not chosen again", "/once").bearer(sub("blue")).same(200),
+        case("a route that is not chosen again", "/once").bearer(sub("blue")).differs(&ROUTE),
         case("nothing to choose by", "/nothing").bearer(sub("blue")).same(200).says("body", "ok"),
         case("a forged header", "/again").header("x-sub", "blue").bearer(sub("green")).same(200).says("body", "ok"),
     ];
@@ -171,7 +174,13 @@ pub(crate) fn left() -> Theme {
             "payload_in_metadata": "payload",
             "normalize_payload_in_metadata": { "space_delimited_claims": ["scope", "groups"] },
         }))),
-        ("failure", provider(json!({ "failed_status_in_metadata": "failure", "audiences": ["api"] }))),
+        ("failure", provider(json!({
+            "failed_status_in_metadata": "failure", "audiences": ["api"],
+            "local_jwks": jwks::set(&[
+                with(jwks::p256(), json!({ "alg": "ES256" })),
+                with(jwks::ed25519(), json!({ "alg": "EdDSA" })),
+            ]),
+        }))),
     ]);
     let mut pair = Pair::new("left", configuration);
     for name in ["payload", "header", "failure"] {
@@ -189,6 +198,9 @@ pub(crate) fn left() -> Theme {
         &json!({ "alg": "ES256", "kid": "a", "typ": "JWT", "x": [1, null, { "y": "z" }] }),
         &claims(json!({})),
     );
+    let wrong = with_signature(&token(json!({})), [1; 64]);
+    let short = sign("EdDSA", &claims(json!({})));
+    let short = with_signature(&short, &signature_of(&short)[..63]);
     let cases = vec![
         at("/payload", json!({})).same(200),
         at("/payload", json!({ "n": [1, -2.5, null, true, { "a": "\u{e9}" }] })).same(200),
@@ -197,13 +209,20 @@ pub(crate) fn left() -> Theme {
         case("/all", "/all").bearer(&headed).same(200),
         at("/words", json!({ "scope": "read write", "groups": "a" })).same(200),
         at("/words", json!({ "scope": " read  write ", "groups": "" })).same(200),
+        at("/words", json!({ "scope": " ", "groups": "a  b" })).same(200),
         at("/words", json!({ "scope": ["read", "write x"], "groups": 7 })).same(200),
         case("/failure without a token", "/failure").denied(reasons::MISSING),
         case("/failure with an expired token", "/failure").bearer(expired()).denied(reasons::EXPIRED),
         case("/failure with no token", "/failure").bearer("x").denied(reasons::FORM),
         at("/failure", json!({ "aud": "x" })).denied(reasons::AUDIENCE),
         at("/failure", json!({ "iss": "x" })).denied(reasons::ISSUER),
+        at("/failure", json!({ "jti": 7 })).same(401),
         at("/failure", json!({})).same(200),
+        case("/failure with a signature that is wrong", "/failure").bearer(wrong).denied(reasons::WRONG),
+        case("/failure with a key that is not there", "/failure").bearer(sign("RS256", &claims(json!({}))))
+            .denied(reasons::NO_KEY),
+        case("/failure with a short signature", "/failure").bearer(short)
+            .denied("Jwt ED25519 signature is wrong length"),
         case("/all without a token", "/all").denied(reasons::MISSING),
     ];
     Theme { pair, cases }
