@@ -17,15 +17,22 @@ pub(crate) fn theme() -> Theme {
     let named = |jwk: Value, kid: &str| with(jwk, json!({ "kid": kid }));
     let only = |jwk: Value, algorithm: &str| with(jwk, json!({ "alg": algorithm }));
     let all = [
-        jwks::rsa(), only(jwks::p256(), "ES256"), only(jwks::p384(), "ES384"),
+        jwks::rsa(),
+        only(jwks::p256(), "ES256"),
+        only(jwks::p384(), "ES384"),
         only(jwks::ed25519(), "EdDSA"),
     ];
     let configuration = by_path([
         ("all", of(&all)),
-        ("named", of(&[
-            named(jwks::rsa(), "rsa"), named(jwks::p256(), "ec"), named(jwks::p384(), "ec"),
-            named(jwks::ed25519(), "ed"),
-        ])),
+        (
+            "named",
+            of(&[
+                named(jwks::rsa(), "rsa"),
+                named(jwks::p256(), "ec"),
+                named(jwks::p384(), "ec"),
+                named(jwks::ed25519(), "ed"),
+            ]),
+        ),
         ("rs256", of(&[with(jwks::rsa(), json!({ "alg": "RS256" }))])),
         ("ps512", of(&[with(jwks::rsa(), json!({ "alg": "PS512" }))])),
         ("es256", of(&[with(jwks::p256(), json!({ "alg": "ES256" }))])),
@@ -53,9 +60,14 @@ pub(crate) fn hmac() -> Theme {
         let token = sign(algorithm, &claims(json!({})));
         cases.push(case(algorithm, "/secret").bearer(&token).same(200));
         let tampered = with_signature(&token, vec![1; signature_of(&token).len()]);
-        cases.push(case(format!("{algorithm} tampered"), "/secret").bearer(tampered).denied(reasons::WRONG));
+        cases.push(
+            case(format!("{algorithm} tampered"), "/secret")
+                .bearer(tampered)
+                .denied(reasons::WRONG),
+        );
         let short = with_signature(&token, &signature_of(&token)[..16]);
-        cases.push(case(format!("{algorithm} cut"), "/secret").bearer(short).denied(reasons::WRONG));
+        cases
+            .push(case(format!("{algorithm} cut"), "/secret").bearer(short).denied(reasons::WRONG));
     }
     Theme { pair: Pair::new("hmac", native).ours(ours), cases }
 }
@@ -68,17 +80,24 @@ fn good() -> Vec<Case> {
         let mut signature = signature_of(&token);
         signature[9] ^= 1;
         let tampered = with_signature(&token, signature);
-        cases.push(case(format!("{algorithm} tampered"), "/all").bearer(tampered).denied(reasons::WRONG));
+        cases.push(
+            case(format!("{algorithm} tampered"), "/all").bearer(tampered).denied(reasons::WRONG),
+        );
         let other = sign(algorithm, &claims(json!({ "sub": "mallory" })));
         let swapped = with_signature(&other, signature_of(&token));
-        cases.push(case(format!("{algorithm} of other claims"), "/all").bearer(swapped).denied(reasons::WRONG));
+        cases.push(
+            case(format!("{algorithm} of other claims"), "/all")
+                .bearer(swapped)
+                .denied(reasons::WRONG),
+        );
     }
     cases
 }
 
 fn selection() -> Vec<Case> {
     let named = |path: &str, algorithm: &str, kid: &str| {
-        let token = sign_with(algorithm, &json!({ "alg": algorithm, "kid": kid }), &claims(json!({})));
+        let token =
+            sign_with(algorithm, &json!({ "alg": algorithm, "kid": kid }), &claims(json!({})));
         case(format!("{path}: {algorithm} with the kid {kid:?}"), path).bearer(token)
     };
     vec![
@@ -181,10 +200,14 @@ fn signatures() -> Vec<Case> {
         rs("a byte less", signature_of(&rsa)[..255].to_vec()).denied(reasons::WRONG),
         rs("a zero in front", [&[0], &signature_of(&rsa)[..]].concat()).denied(reasons::WRONG),
         rs("zeros", vec![0; 256]).denied(reasons::WRONG),
-        case("EdDSA: a byte less", "/ed25519").bearer(with_signature(&ed, &signature_of(&ed)[..63]))
+        case("EdDSA: a byte less", "/ed25519")
+            .bearer(with_signature(&ed, &signature_of(&ed)[..63]))
             .denied("Jwt ED25519 signature is wrong length"),
-        case("EdDSA: zeros", "/ed25519").bearer(with_signature(&ed, [0; 64])).denied(reasons::WRONG),
+        case("EdDSA: zeros", "/ed25519")
+            .bearer(with_signature(&ed, [0; 64]))
+            .denied(reasons::WRONG),
         case("Ed25519", "/ed25519")
-            .bearer(sign_with("EdDSA", &json!({ "alg": "Ed25519" }), &claims(json!({})))).differs(&NAME_OF_ED25519),
+            .bearer(sign_with("EdDSA", &json!({ "alg": "Ed25519" }), &claims(json!({}))))
+            .differs(&NAME_OF_ED25519),
     ]
 }

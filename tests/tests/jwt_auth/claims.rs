@@ -69,7 +69,8 @@ fn issuers() -> Vec<Case> {
     vec![
         at("/plain", json!({ "iss": "https://evil.example" })).denied(reasons::ISSUER),
         at("/plain", json!({ "iss": "https://issuer.example/" })).denied(reasons::ISSUER),
-        at("/plain", json!({ "iss": "https://issuer.example.evil.example" })).denied(reasons::ISSUER),
+        at("/plain", json!({ "iss": "https://issuer.example.evil.example" }))
+            .denied(reasons::ISSUER),
         at("/plain", json!({ "iss": "https://ISSUER.example" })).denied(reasons::ISSUER),
         at("/plain", json!({ "iss": "" })).denied(reasons::ISSUER),
         at("/plain", json!({ "iss": null })).denied(reasons::ISSUER),
@@ -129,7 +130,8 @@ fn times() -> Vec<Case> {
         at("/plain", json!({ "nbf": now + SKEW + 40 })).denied(reasons::NOT_YET_VALID),
         at("/plain", json!({ "nbf": now + SKEW / 2 })).same(200),
         at("/plain", json!({ "nbf": 0 })).same(200),
-        at("/plain", json!({ "nbf": 18_446_744_073_709_549_568_u64 })).denied(reasons::NOT_YET_VALID),
+        at("/plain", json!({ "nbf": 18_446_744_073_709_549_568_u64 }))
+            .denied(reasons::NOT_YET_VALID),
         at("/plain", json!({ "iat": now + 86_400 })).same(200),
         at("/plain", json!({ "iat": 1.5 })).same(200),
         at("/skew", json!({ "exp": now - 30 })).denied(reasons::EXPIRED),
@@ -161,7 +163,11 @@ fn subjects() -> Vec<Case> {
     let mut cases = Vec::new();
     for (path, good, bad) in [
         ("/exact", &["alice"][..], &["Alice", "alice2", "", "malice"][..]),
-        ("/prefix", &["spiffe://a.example/", "spiffe://a.example/x"], &["spiffe://a.example.evil/x", "x"]),
+        (
+            "/prefix",
+            &["spiffe://a.example/", "spiffe://a.example/x"],
+            &["spiffe://a.example.evil/x", "x"],
+        ),
         ("/suffix", &["bob@a.example"], &["bob@a.example.evil", "@A.example"]),
         ("/contains", &["alice", "lic"], &["LIC", "li", "al ice"]),
         ("/regex", &["alice", "alice7"], &["alice77", "Alice", "7", "alice\n", ""]),
@@ -187,8 +193,12 @@ fn order() -> Vec<Case> {
     };
     let wrong = |name: &str, path: &str, changes: Value| case(name, path).bearer(tampered(changes));
     vec![
-        wrong("issuer first", "/audiences", json!({ "iss": "x", "nbf": now + 999, "exp": 5, "aud": "x" }))
-            .denied(reasons::ISSUER),
+        wrong(
+            "issuer first",
+            "/audiences",
+            json!({ "iss": "x", "nbf": now + 999, "exp": 5, "aud": "x" }),
+        )
+        .denied(reasons::ISSUER),
         wrong("then nbf", "/audiences", json!({ "nbf": now + 999, "exp": 5, "aud": "x" }))
             .denied(reasons::NOT_YET_VALID),
         wrong("then exp", "/audiences", json!({ "exp": 5, "aud": "x" })).denied(reasons::EXPIRED),

@@ -269,7 +269,9 @@ impl Tally {
                 for (what, value) in says {
                     let native = native.get(*what).map_or("", |value| value);
                     if native != value {
-                        self.wrong.push(format!("{name}: native's {what} is not {value:?} but {native:?}"));
+                        self.wrong.push(format!(
+                            "{name}: native's {what} is not {value:?} but {native:?}"
+                        ));
                     }
                 }
                 if differing.is_empty() {
@@ -281,7 +283,8 @@ impl Tally {
             }
             Expected::Differs(difference, more) => {
                 self.shown.insert(difference.name);
-                let all = |says: &'static [(&'static str, &'static str)], more: &[(&'static str, String)]| {
+                let all = |says: &'static [(&'static str, &'static str)],
+                           more: &[(&'static str, String)]| {
                     let says = says.iter().map(|(what, value)| (*what, (*value).to_owned()));
                     says.chain(more.iter().cloned()).collect::<Vec<_>>()
                 };
@@ -293,7 +296,8 @@ impl Tally {
                 if ours["status"] == native["status"] && ours["body"] == native["body"] {
                     let known =
                         |what: &str| of_ours.iter().chain(&of_native).any(|(it, _)| *it == what);
-                    let more: Vec<_> = differing.iter().filter(|what| !known(what)).copied().collect();
+                    let more: Vec<_> =
+                        differing.iter().filter(|what| !known(what)).copied().collect();
                     if !more.is_empty() {
                         self.wrong.push(format!("{name}: also {}", how(&more, ours, native)));
                     }
@@ -324,6 +328,7 @@ impl Tally {
             DELIBERATE.len()
         );
         for difference in DELIBERATE {
+            println!("  {}: {}", difference.name, difference.reason);
             if !self.shown.contains(difference.name) {
                 self.wrong.push(format!("no case shows the difference {:?}", difference.name));
             }

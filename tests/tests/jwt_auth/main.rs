@@ -77,8 +77,7 @@ fn protected() -> Value {
 #[tokio::test]
 async fn over_http2_and_with_a_struct_it_decides_the_same() -> Result<()> {
     let upstream = Upstream::start().await?;
-    let filter =
-        WasmFilter::new("jwt-auth", Value::Null)?.configured_with_struct(protected());
+    let filter = WasmFilter::new("jwt-auth", Value::Null)?.configured_with_struct(protected());
     let config = Bootstrap::new()
         .listener(Listener::new("ours").filter(filter).route(Route::prefix("/").to("backend")))
         .cluster(Cluster::new("backend", upstream.address()).http2())

@@ -16,21 +16,36 @@ pub(crate) fn theme() -> Theme {
         json!({ "header_name": header, "claim_path": keys })
     };
     let configuration = by_path([
-        ("claims", provider(json!({ "claim_to_headers": [
+        (
+            "claims",
+            provider(json!({ "claim_to_headers": [
             claim("x-sub", "sub"), claim("X-Again", "sub"), claim("x-n", "n"), claim("x-groups", "realm.groups"),
             claim("x-deep", "a.b.c"),
-        ] }))),
-        ("paths", provider(json!({ "claim_to_headers": [
+        ] })),
+        ),
+        (
+            "paths",
+            provider(json!({ "claim_to_headers": [
             path("x-dotted", &["https://example.com/role"]), path("x-inner", &["realm", "a.b"]),
             path("x-n", &["n"]),
-        ] }))),
-        ("payload", provider(json!({ "forward_payload_header": "X-Payload", "claim_to_headers": null }))),
-        ("padded", provider(json!({
-            "forward_payload_header": "x-payload", "pad_forward_payload_header": true,
-        }))),
-        ("unpadded", provider(json!({
-            "forward_payload_header": "x-payload", "pad_forward_payload_header": false, "forward": true,
-        }))),
+        ] })),
+        ),
+        (
+            "payload",
+            provider(json!({ "forward_payload_header": "X-Payload", "claim_to_headers": null })),
+        ),
+        (
+            "padded",
+            provider(json!({
+                "forward_payload_header": "x-payload", "pad_forward_payload_header": true,
+            })),
+        ),
+        (
+            "unpadded",
+            provider(json!({
+                "forward_payload_header": "x-payload", "pad_forward_payload_header": false, "forward": true,
+            })),
+        ),
     ]);
     let cases = [values(), paths(), payloads(), spoofed()].into_iter().flatten().collect();
     Theme { pair: Pair::new("output", configuration), cases }
@@ -60,8 +75,11 @@ fn values() -> Vec<Case> {
         n(json!(1e15), "1000000000000000"),
         number("4294967296").same(200).says("upstream x-n", "4294967296"),
         number("9007199254740992").same(200).says("upstream x-n", "9007199254740992"),
-        number("9007199254740993").differs(&WHOLE_NUMBERS)
-            .with("upstream x-n", "9007199254740993", "9007199254740992"),
+        number("9007199254740993").differs(&WHOLE_NUMBERS).with(
+            "upstream x-n",
+            "9007199254740993",
+            "9007199254740992",
+        ),
         number("42.0").same(200).says("upstream x-n", "42"),
         number("1e3").same(200).says("upstream x-n", "1000"),
         number("-0").same(200),
@@ -96,7 +114,8 @@ fn paths() -> Vec<Case> {
     };
     vec![
         at("/claims", json!({ "realm": { "groups": "staff" } })).says("upstream x-groups", "staff"),
-        at("/claims", json!({ "realm": { "groups": ["a", "b"] } })).says("upstream x-groups", "WyJhIiwiYiJd"),
+        at("/claims", json!({ "realm": { "groups": ["a", "b"] } }))
+            .says("upstream x-groups", "WyJhIiwiYiJd"),
         at("/claims", json!({ "realm.groups": "dotted" })).says("upstream x-groups", ""),
         at("/claims", json!({ "realm": "text" })).says("upstream x-groups", ""),
         at("/claims", json!({ "realm": ["groups"] })).says("upstream x-groups", ""),
@@ -104,7 +123,8 @@ fn paths() -> Vec<Case> {
         at("/claims", json!({ "a": { "b": 7 } })).says("upstream x-deep", ""),
         at("/claims", json!({ "sub": "twice" })).says("upstream x-again", "twice"),
         at("/claims", json!({ "sub": null })).says("upstream x-sub", ""),
-        at("/paths", json!({ "https://example.com/role": "admin" })).says("upstream x-dotted", "admin"),
+        at("/paths", json!({ "https://example.com/role": "admin" }))
+            .says("upstream x-dotted", "admin"),
         at("/paths", json!({ "realm": { "a.b": "inner" } })).says("upstream x-inner", "inner"),
         at("/paths", json!({ "realm": { "a": { "b": "x" } } })).says("upstream x-inner", ""),
         at("/paths", json!({ "n": 7 })).says("upstream x-n", "7"),
@@ -117,13 +137,25 @@ fn payloads() -> Vec<Case> {
         let token = token(json!({ "sub": name }));
         let payload = token.split('.').nth(1).unwrap_or_default().to_owned();
         let padded = format!("{payload}{}", &"==="[..(4 - payload.len() % 4) % 4]);
-        cases.push(case(format!("payload of {name}"), "/payload").bearer(&token).same(200)
-            .says("upstream x-payload", &payload));
-        cases.push(case(format!("padded payload of {name}"), "/padded").bearer(&token).same(200)
-            .says("upstream x-payload", &padded));
-        cases.push(case(format!("unpadded payload of {name}"), "/unpadded").bearer(&token).same(200)
-            .says("upstream x-payload", &payload)
-            .says("upstream authorization", format!("Bearer {token}")));
+        cases.push(
+            case(format!("payload of {name}"), "/payload")
+                .bearer(&token)
+                .same(200)
+                .says("upstream x-payload", &payload),
+        );
+        cases.push(
+            case(format!("padded payload of {name}"), "/padded")
+                .bearer(&token)
+                .same(200)
+                .says("upstream x-payload", &padded),
+        );
+        cases.push(
+            case(format!("unpadded payload of {name}"), "/unpadded")
+                .bearer(&token)
+                .same(200)
+                .says("upstream x-payload", &payload)
+                .says("upstream authorization", format!("Bearer {token}")),
+        );
     }
     let blanks = sign_bytes("ES256", r#"{"alg":"ES256"}"#, format!(" {} ", claims(json!({}))));
     cases.push(case("a payload as it came", "/payload").bearer(blanks).same(200));
@@ -138,14 +170,25 @@ fn spoofed() -> Vec<Case> {
     };
     let good = sign("ES256", &with(claims(json!({})), json!({ "sub": "alice" })));
     vec![
-        forge(case("forged where nothing is needed", "/open")).same(200).says("upstream x-sub", "")
+        forge(case("forged where nothing is needed", "/open"))
+            .same(200)
+            .says("upstream x-sub", "")
             .says("upstream x-payload", ""),
-        forge(case("forged and a good token", "/claims")).bearer(&good).same(200)
-            .says("upstream x-sub", "alice").says("upstream x-n", "").says("upstream x-groups", ""),
-        forge(case("forged and a good token of another provider", "/payload")).bearer(&good).same(200)
-            .says("upstream x-sub", "").says("upstream x-payload", base64url(claims(json!({})).to_string())),
+        forge(case("forged and a good token", "/claims"))
+            .bearer(&good)
+            .same(200)
+            .says("upstream x-sub", "alice")
+            .says("upstream x-n", "")
+            .says("upstream x-groups", ""),
+        forge(case("forged and a good token of another provider", "/payload"))
+            .bearer(&good)
+            .same(200)
+            .says("upstream x-sub", "")
+            .says("upstream x-payload", base64url(claims(json!({})).to_string())),
         forge(case("forged and a bad token", "/claims")).bearer(expired()).denied(reasons::EXPIRED),
-        forge(case("forged and a token where nobody looks", "/open")).bearer(&good).same(200)
+        forge(case("forged and a token where nobody looks", "/open"))
+            .bearer(&good)
+            .same(200)
             .says("upstream x-sub", ""),
         case("with an underscore", "/open").header("x_sub", "forged").same(200),
     ]

@@ -19,9 +19,11 @@ pub(crate) fn theme() -> Theme {
     let failed = json!({ "allow_missing_or_failed": {} });
     let any = |requirements: &[&Value]| json!({ "requires_any": { "requirements": requirements } });
     let all = |requirements: &[&Value]| json!({ "requires_all": { "requirements": requirements } });
-    let for_audiences = |audiences: Value| json!({ "provider_and_audiences": {
+    let for_audiences = |audiences: Value| {
+        json!({ "provider_and_audiences": {
         "provider_name": "a", "audiences": audiences,
-    } });
+    } })
+    };
     let rules = [
         ("/a", a.clone()),
         ("/none", json!({})),
@@ -41,8 +43,14 @@ pub(crate) fn theme() -> Theme {
         ("/nested-all", all(&[&any(&[&a, &b]), &c])),
         ("/deep", any(&[&all(&[&any(&[&a, &b]), &c]), &missing])),
         ("/extract", json!({ "extract_only_without_validation": {} })),
-        ("/marked", json!({ "extract_only_without_validation": { "verification_status_header": "X-Checked" } })),
-        ("/unmarked", json!({ "extract_only_without_validation": { "verification_status_header": "-" } })),
+        (
+            "/marked",
+            json!({ "extract_only_without_validation": { "verification_status_header": "X-Checked" } }),
+        ),
+        (
+            "/unmarked",
+            json!({ "extract_only_without_validation": { "verification_status_header": "-" } }),
+        ),
         ("/a-or-extract", any(&[&a, &json!({ "extract_only_without_validation": {} })])),
     ];
     let rules: Vec<_> = rules
@@ -106,7 +114,8 @@ fn single() -> Vec<Case> {
         at("/a", "nothing", &[]).denied(reasons::MISSING),
         at("/a", "the token of another", &[("x-a", b())]).denied(reasons::ISSUER),
         at("/a", "its token elsewhere", &[("x-b", a())]).denied(reasons::MISSING),
-        at("/a", "its token and a bad one elsewhere", &[("x-a", a()), ("x-b", "x".into())]).same(200)
+        at("/a", "its token and a bad one elsewhere", &[("x-a", a()), ("x-b", "x".into())])
+            .same(200)
             .says("upstream x-b", "x"),
         at("/none", "nothing", &[]).same(200),
         at("/none", "a bad token", &[("x-a", "x".into())]).same(200),
@@ -121,7 +130,8 @@ fn audiences() -> Vec<Case> {
         at("/web", "the provider's audience", &[("x-a", a())]).denied(reasons::AUDIENCE),
         at("/own", "the provider's audience", &[("x-a", a())]).same(200),
         at("/own", "another audience", &[("x-a", for_audience("web"))]).denied(reasons::AUDIENCE),
-        at("/a", "a token seen at another audience", &[("x-a", for_audience("web"))]).denied(reasons::AUDIENCE),
+        at("/a", "a token seen at another audience", &[("x-a", for_audience("web"))])
+            .denied(reasons::AUDIENCE),
     ]
 }
 
@@ -139,19 +149,24 @@ fn any_of() -> Vec<Case> {
             .denied(reasons::EXPIRED),
         at("/any", "a foreign first", &[("x-a", c())]).denied(reasons::ISSUER),
         at("/any", "a foreign second", &[("x-b", c())]).denied(reasons::ISSUER),
-        at("/any", "a foreign and a bad one", &[("x-a", c()), ("x-b", stale(B))]).denied(reasons::EXPIRED),
-        at("/any", "a bad and a foreign one", &[("x-a", stale(A)), ("x-b", c())]).denied(reasons::EXPIRED),
+        at("/any", "a foreign and a bad one", &[("x-a", c()), ("x-b", stale(B))])
+            .denied(reasons::EXPIRED),
+        at("/any", "a bad and a foreign one", &[("x-a", stale(A)), ("x-b", c())])
+            .denied(reasons::EXPIRED),
     ]
 }
 
 fn all_of() -> Vec<Case> {
     vec![
-        at("/all", "both", &[("x-a", a()), ("x-b", b())]).same(200).says("upstream x-a-sub", "anna"),
+        at("/all", "both", &[("x-a", a()), ("x-b", b())])
+            .same(200)
+            .says("upstream x-a-sub", "anna"),
         at("/all", "the first", &[("x-a", a())]).denied(reasons::MISSING),
         at("/all", "the second", &[("x-b", b())]).denied(reasons::MISSING),
         at("/all", "a bad first", &[("x-a", stale(A)), ("x-b", b())]).denied(reasons::EXPIRED),
         at("/all", "a bad second", &[("x-a", a()), ("x-b", forged(B))]).denied(reasons::WRONG),
-        at("/all", "two bad ones", &[("x-a", stale(A)), ("x-b", forged(B))]).denied(reasons::EXPIRED),
+        at("/all", "two bad ones", &[("x-a", stale(A)), ("x-b", forged(B))])
+            .denied(reasons::EXPIRED),
         at("/all", "nothing", &[]).denied(reasons::MISSING),
     ]
 }
@@ -172,7 +187,9 @@ fn lenient() -> Vec<Case> {
             at(path, "nothing", &[]).same(200),
             at(path, "a good token", &[("x-a", a())]).same(200).says("upstream x-a-sub", "anna"),
             at(path, "a bad token", &[("x-a", stale(A))]).same(200),
-            at(path, "a forged token", &[("x-a", forged(A))]).same(200).says("upstream x-a-sub", ""),
+            at(path, "a forged token", &[("x-a", forged(A))])
+                .same(200)
+                .says("upstream x-a-sub", ""),
         ]);
     }
     cases.extend([
@@ -184,12 +201,14 @@ fn lenient() -> Vec<Case> {
         at("/missing", "a bad token", &[("x-a", stale(A))]).denied(reasons::EXPIRED),
         at("/missing", "a token of nobody", &[("x-a", token_of("https://x.example", "x"))])
             .denied(reasons::ISSUER),
-        at("/missing", "a good token and a bad one behind", &[("x-a", a()), ("x-b", stale(B))]).differs(&ALLOW_MISSING_ALONE),
+        at("/missing", "a good token and a bad one behind", &[("x-a", a()), ("x-b", stale(B))])
+            .differs(&ALLOW_MISSING_ALONE),
         at("/missing", "a bad token and a good one behind", &[("x-a", stale(A)), ("x-b", b())])
             .denied(reasons::EXPIRED),
         at("/all-and-missing", "its token", &[("x-a", a())]).differs(&ALL_AND_MISSING),
         at("/all-and-missing", "nothing", &[]).denied(reasons::MISSING),
-        at("/all-and-missing", "a bad token elsewhere", &[("x-a", a()), ("x-b", stale(B))]).same(401),
+        at("/all-and-missing", "a bad token elsewhere", &[("x-a", a()), ("x-b", stale(B))])
+            .same(401),
     ]);
     cases
 }
@@ -199,10 +218,15 @@ fn nested() -> Vec<Case> {
         at("/nested-any", "both of the first", &[("x-a", a()), ("x-b", b())]).same(200),
         at("/nested-any", "the second", &[("x-c", c())]).same(200).says("upstream x-c-sub", "carl"),
         at("/nested-any", "a part of the first", &[("x-a", a())]).denied(reasons::MISSING),
-        at("/nested-any", "a part of the first and a bad second", &[("x-a", a()), ("x-c", "x".into())])
-            .denied(reasons::FORM),
+        at(
+            "/nested-any",
+            "a part of the first and a bad second",
+            &[("x-a", a()), ("x-c", "x".into())],
+        )
+        .denied(reasons::FORM),
         at("/nested-any", "a part of the first and the second", &[("x-a", a()), ("x-c", c())])
-            .differs(&FORGOTTEN).with("upstream x-a", a(), ""),
+            .differs(&FORGOTTEN)
+            .with("upstream x-a", a(), ""),
         at("/nested-all", "one and the other", &[("x-b", b()), ("x-c", c())]).same(200),
         at("/nested-all", "one", &[("x-b", b())]).denied(reasons::MISSING),
         at("/nested-all", "the other", &[("x-c", c())]).denied(reasons::MISSING),
@@ -226,8 +250,10 @@ fn extracted() -> Vec<Case> {
         let marked = if path == "/unmarked" { "" } else { "false" };
         let read = |what: &str, token: String, subject: &str| {
             let native = token.clone();
-            at(path, what, &[("x-a", token)]).differs(&EXTRACTED)
-                .with("upstream x-a-sub", subject, "").with("upstream x-a", "", native)
+            at(path, what, &[("x-a", token)])
+                .differs(&EXTRACTED)
+                .with("upstream x-a-sub", subject, "")
+                .with("upstream x-a", "", native)
                 .with(mark, marked, "false")
         };
         let good = at(path, "a good token", &[("x-a", a())]);
@@ -245,15 +271,22 @@ fn extracted() -> Vec<Case> {
     let mark = "upstream x-jwt-signature-verified";
     cases.extend([
         at("/extract", "a token of another issuer", &[("x-a", token_of("https://x.example", "x"))])
-            .differs(&MARK).with(mark, "", "false"),
-        at("/extract", "a token of another provider", &[("x-a", b())]).differs(&MARK).with(mark, "", "false"),
+            .differs(&MARK)
+            .with(mark, "", "false"),
+        at("/extract", "a token of another provider", &[("x-a", b())])
+            .differs(&MARK)
+            .with(mark, "", "false"),
         at("/extract", "a mark of its own", &[("x-jwt-signature-verified", "true".into())])
-            .differs(&MARK).with(mark, "", "true"),
+            .differs(&MARK)
+            .with(mark, "", "true"),
         at("/a", "a mark of its own", &[("x-a", a()), ("x-jwt-signature-verified", "true".into())])
-            .differs(&MARK).with(mark, "", "true"),
+            .differs(&MARK)
+            .with(mark, "", "true"),
         at("/a-or-extract", "a good token", &[("x-a", a())]).same(200),
-        at("/a-or-extract", "a forged token", &[("x-a", forged(A))]).differs(&EXTRACTED_BEHIND_A_PROVIDER)
-            .with("upstream x-a", "", forged(A)).with(mark, "false", "false"),
+        at("/a-or-extract", "a forged token", &[("x-a", forged(A))])
+            .differs(&EXTRACTED_BEHIND_A_PROVIDER)
+            .with("upstream x-a", "", forged(A))
+            .with(mark, "false", "false"),
     ]);
     cases
 }

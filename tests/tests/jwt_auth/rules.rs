@@ -1,8 +1,8 @@
 //! Which requests a rule is about.
 
 use serde_json::{Value, json};
-use tollgate_e2e::oracle::Pair;
 use tollgate_e2e::envoy::Route;
+use tollgate_e2e::oracle::Pair;
 
 use crate::comparison::{Case, Theme, case};
 use crate::fixtures::{provider, reasons, token};
@@ -11,11 +11,14 @@ const TEMPLATE: &str =
     "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
 
 pub(crate) fn theme() -> Theme {
-    let needs = |matcher: Value| json!({ "match": matcher, "requires": { "provider_name": "main" } });
-    let template = |path_template: &str| json!({ "path_match_policy": {
+    let needs =
+        |matcher: Value| json!({ "match": matcher, "requires": { "provider_name": "main" } });
+    let template = |path_template: &str| {
+        json!({ "path_match_policy": {
         "name": "envoy.path.match.uri_template.uri_template_matcher",
         "typed_config": { "@type": TEMPLATE, "path_template": path_template },
-    } });
+    } })
+    };
     let headed = |prefix: &str, header: Value| json!({ "prefix": prefix, "headers": [header] });
     let asked = |prefix: &str, parameter: Value| json!({ "prefix": prefix, "query_parameters": [parameter] });
     let configuration = json!({
@@ -58,9 +61,11 @@ pub(crate) fn theme() -> Theme {
         ],
     });
     let upgrades = json!({ "upgrade_configs": [{ "upgrade_type": "CONNECT" }] });
-    let connect = Route::prefix("/").with(json!({ "match": { "prefix": null, "connect_matcher": {} } }))
+    let connect = Route::prefix("/")
+        .with(json!({ "match": { "prefix": null, "connect_matcher": {} } }))
         .direct_response(200, "connected");
-    let cases = [paths(), regexes(), headers(), queries(), others()].into_iter().flatten().collect();
+    let cases =
+        [paths(), regexes(), headers(), queries(), others()].into_iter().flatten().collect();
     Theme { pair: Pair::new("rules", configuration).with(upgrades).route(connect), cases }
 }
 
@@ -113,11 +118,17 @@ fn paths() -> Vec<Case> {
         matched("/anypath/", false),
         matched("/anyseparated/x", true),
         matched("/ANYSEPARATEDs", false),
-        case("a good token for a path", "/path").bearer(token(json!({}))).same(200)
+        case("a good token for a path", "/path")
+            .bearer(token(json!({})))
+            .same(200)
             .says("upstream x-sub", "alice"),
-        case("a bad token where nothing is needed", "/public").bearer("x").same(200)
+        case("a bad token where nothing is needed", "/public")
+            .bearer("x")
+            .same(200)
             .says("upstream authorization", "Bearer x"),
-        case("a good token where nothing is needed", "/prefix/open").bearer(token(json!({}))).same(200)
+        case("a good token where nothing is needed", "/prefix/open")
+            .bearer(token(json!({})))
+            .same(200)
             .says("upstream x-sub", ""),
     ]
 }
@@ -233,6 +244,9 @@ fn others() -> Vec<Case> {
         matched("/path", true).method("OPTIONS"),
         refused("*", 404).method("OPTIONS"),
         matched("service.example:443", true).method("CONNECT"),
-        case("CONNECT with a token", "service.example:443").method("CONNECT").bearer(token(json!({}))).same(200),
+        case("CONNECT with a token", "service.example:443")
+            .method("CONNECT")
+            .bearer(token(json!({})))
+            .same(200),
     ]
 }

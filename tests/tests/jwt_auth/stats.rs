@@ -24,7 +24,8 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
         "bypass_cors_preflight": true,
         "stat_prefix": "edge",
     });
-    let world = SideBySide::start("jwt-auth", ENVOYS_OWN, [Pair::new("stats", configuration)], 1).await?;
+    let world =
+        SideBySide::start("jwt-auth", ENVOYS_OWN, [Pair::new("stats", configuration)], 1).await?;
     let good = token(json!({}));
     let long = token(json!({ "x": "x".repeat(1500) }));
     let stale = expired();
@@ -48,7 +49,11 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
             token.iter().fold(request, |request, token| request.bearer(token)).send().await?;
         }
         let preflight = client::request(hyper::Method::OPTIONS, address, "/");
-        preflight.header("origin", "x").header("access-control-request-method", "GET").send().await?;
+        preflight
+            .header("origin", "x")
+            .header("access-control-request-method", "GET")
+            .send()
+            .await?;
     }
     let stats = world.envoy.stats().await?;
     for name in NAMES {

@@ -22,43 +22,67 @@ fn preflight(name: &str) -> Case {
 
 pub(crate) fn preflights() -> Theme {
     let cases = vec![
-        preflight("a preflight").header("origin", "https://app.example")
-            .header("access-control-request-method", "GET").same(200),
-        preflight("a preflight with forged headers").header("origin", "https://app.example")
-            .header("access-control-request-method", "GET").header("x-sub", "forged").same(200)
+        preflight("a preflight")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .same(200),
+        preflight("a preflight with forged headers")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .header("x-sub", "forged")
+            .same(200)
             .says("upstream x-sub", ""),
-        preflight("a preflight with a bad token").header("origin", "https://app.example")
-            .header("access-control-request-method", "GET").bearer("x").same(200),
-        preflight("no origin").header("access-control-request-method", "GET").denied(reasons::MISSING),
+        preflight("a preflight with a bad token")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .bearer("x")
+            .same(200),
+        preflight("no origin")
+            .header("access-control-request-method", "GET")
+            .denied(reasons::MISSING),
         preflight("no method").header("origin", "https://app.example").denied(reasons::MISSING),
-        preflight("an empty origin").header("origin", "").header("access-control-request-method", "GET")
+        preflight("an empty origin")
+            .header("origin", "")
+            .header("access-control-request-method", "GET")
             .denied(reasons::MISSING),
-        preflight("an empty method").header("origin", "x").header("access-control-request-method", "")
+        preflight("an empty method")
+            .header("origin", "x")
+            .header("access-control-request-method", "")
             .denied(reasons::MISSING),
-        case("another method", "/").header("origin", "https://app.example")
-            .header("access-control-request-method", "GET").denied(reasons::MISSING),
+        case("another method", "/")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .denied(reasons::MISSING),
     ];
-    Theme { pair: Pair::new("preflights", protected(json!({ "bypass_cors_preflight": true }))), cases }
+    Theme {
+        pair: Pair::new("preflights", protected(json!({ "bypass_cors_preflight": true }))),
+        cases,
+    }
 }
 
 pub(crate) fn no_preflights() -> Theme {
     let cases = vec![
-        preflight("a preflight").header("origin", "https://app.example")
-            .header("access-control-request-method", "GET").denied(reasons::MISSING),
+        preflight("a preflight")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .denied(reasons::MISSING),
     ];
     Theme { pair: Pair::new("no-preflights", protected(json!({}))), cases }
 }
 
 pub(crate) fn stripped() -> Theme {
-    let nothing = |case: Case, status| case.same(status).says("body", "").says("answer www-authenticate", "");
+    let nothing =
+        |case: Case, status| case.same(status).says("body", "").says("answer www-authenticate", "");
     let audiences = json!({ "main": provider(json!({ "audiences": ["api"] })) });
     let cases = vec![
-        nothing(case("no token", "/"), 401).says("details", "jwt_authn_access_denied{Jwt_is_missing}"),
+        nothing(case("no token", "/"), 401)
+            .says("details", "jwt_authn_access_denied{Jwt_is_missing}"),
         nothing(case("a bad token", "/").bearer(expired()), 401),
         nothing(case("another audience", "/").bearer(token(json!({ "aud": "x" }))), 403),
         case("a good token", "/").bearer(token(json!({}))).same(200).says("body", "ok"),
     ];
-    let configuration = protected(json!({ "strip_failure_response": true, "providers": audiences }));
+    let configuration =
+        protected(json!({ "strip_failure_response": true, "providers": audiences }));
     Theme { pair: Pair::new("stripped", configuration), cases }
 }
 
@@ -67,13 +91,16 @@ pub(crate) fn realms() -> Theme {
     let long = format!("/{}", "a".repeat(300));
     let realm = |path: &str| format!("http://service.example{path}");
     let cases = vec![
-        case("a path", "/a/b").denied(reasons::MISSING).says("realm", realm("/a/b"))
+        case("a path", "/a/b")
+            .denied(reasons::MISSING)
+            .says("realm", realm("/a/b"))
             .says("answer www-authenticate", "Bearer realm=@"),
-        case("a bad token", "/a").bearer("x").denied(reasons::FORM)
+        case("a bad token", "/a")
+            .bearer("x")
+            .denied(reasons::FORM)
             .says("realm", realm("/a"))
             .says("answer www-authenticate", "Bearer realm=@, error=\"invalid_token\""),
-        case("a long path", &long).denied(reasons::MISSING)
-            .says("realm", realm(&long[..256])),
+        case("a long path", &long).denied(reasons::MISSING).says("realm", realm(&long[..256])),
         case("a path before a rewrite", "/new").header("x-envoy-original-path", "/old").same(401),
         case("https", "/a").header("x-forwarded-proto", "https").same(401),
         case("a query", "/a?b=c").denied_with_query(),
@@ -84,7 +111,8 @@ pub(crate) fn realms() -> Theme {
 }
 
 pub(crate) fn named() -> Theme {
-    let rule = |path: &str, name: &str| json!({ "match": { "path": path }, "requirement_name": name });
+    let rule =
+        |path: &str, name: &str| json!({ "match": { "path": path }, "requirement_name": name });
     let configuration = json!({
         "providers": { "main": provider(json!({})) },
         "requirement_map": {
@@ -100,7 +128,9 @@ pub(crate) fn named() -> Theme {
         cases.push(case(format!("{path} without a token"), path).same(without));
         cases.push(case(format!("{path} with a token"), path).bearer(token(json!({}))).same(200));
     }
-    cases.push(case("/lenient with a bad token", "/lenient").bearer(expired()).denied(reasons::EXPIRED));
+    cases.push(
+        case("/lenient with a bad token", "/lenient").bearer(expired()).denied(reasons::EXPIRED),
+    );
     Theme { pair: Pair::new("named", configuration), cases }
 }
 
@@ -125,9 +155,8 @@ pub(crate) fn filter_state() -> Theme {
             ] } },
         } },
     });
-    let tenant = |name: &str, path: &str| {
-        case(format!("{path} of {name}"), path).header("x-tenant", name)
-    };
+    let tenant =
+        |name: &str, path: &str| case(format!("{path} of {name}"), path).header("x-tenant", name);
     let cases = vec![
         tenant("strict", "/").denied(reasons::MISSING),
         tenant("strict", "/").bearer(token(json!({}))).same(200).says("upstream x-sub", "alice"),
@@ -147,16 +176,31 @@ pub(crate) fn routes() -> Theme {
     let providers = [
         ("again", provider(json!({ "clear_route_cache": true }))),
         ("once", provider(json!({ "clear_route_cache": false }))),
-        ("nothing", provider(json!({ "clear_route_cache": true, "claim_to_headers": null, "forward": true }))),
+        (
+            "nothing",
+            provider(
+                json!({ "clear_route_cache": true, "claim_to_headers": null, "forward": true }),
+            ),
+        ),
     ];
     let blue = Route::prefix("/").header("x-sub", "blue").direct_response(200, "blue");
     let sub = |name: &str| token(json!({ "sub": name }));
     let cases = vec![
-        case("a claim that leads elsewhere", "/again").bearer(sub("blue")).same(200).says("body", "blue"),
-        case("a claim that leads nowhere", "/again").bearer(sub("green")).same(200).says("body", "ok"),
+        case("a claim that leads elsewhere", "/again")
+            .bearer(sub("blue"))
+            .same(200)
+            .says("body", "blue"),
+        case("a claim that leads nowhere", "/again")
+            .bearer(sub("green"))
+            .same(200)
+            .says("body", "ok"),
         case("a route that is not chosen again", "/once").bearer(sub("blue")).differs(&ROUTE),
         case("nothing to choose by", "/nothing").bearer(sub("blue")).same(200).says("body", "ok"),
-        case("a forged header", "/again").header("x-sub", "blue").bearer(sub("green")).same(200).says("body", "ok"),
+        case("a forged header", "/again")
+            .header("x-sub", "blue")
+            .bearer(sub("green"))
+            .same(200)
+            .says("body", "ok"),
     ];
     Theme { pair: Pair::new("routes", by_path(providers)).route(blue), cases }
 }
@@ -166,21 +210,30 @@ pub(crate) fn left() -> Theme {
     let configuration = by_path([
         ("payload", provider(json!({ "payload_in_metadata": "payload" }))),
         ("header", provider(json!({ "header_in_metadata": "header" }))),
-        ("all", provider(json!({
-            "payload_in_metadata": "payload", "header_in_metadata": "header",
-            "failed_status_in_metadata": "failure",
-        }))),
-        ("words", provider(json!({
-            "payload_in_metadata": "payload",
-            "normalize_payload_in_metadata": { "space_delimited_claims": ["scope", "groups"] },
-        }))),
-        ("failure", provider(json!({
-            "failed_status_in_metadata": "failure", "audiences": ["api"],
-            "local_jwks": jwks::set(&[
-                with(jwks::p256(), json!({ "alg": "ES256" })),
-                with(jwks::ed25519(), json!({ "alg": "EdDSA" })),
-            ]),
-        }))),
+        (
+            "all",
+            provider(json!({
+                "payload_in_metadata": "payload", "header_in_metadata": "header",
+                "failed_status_in_metadata": "failure",
+            })),
+        ),
+        (
+            "words",
+            provider(json!({
+                "payload_in_metadata": "payload",
+                "normalize_payload_in_metadata": { "space_delimited_claims": ["scope", "groups"] },
+            })),
+        ),
+        (
+            "failure",
+            provider(json!({
+                "failed_status_in_metadata": "failure", "audiences": ["api"],
+                "local_jwks": jwks::set(&[
+                    with(jwks::p256(), json!({ "alg": "ES256" })),
+                    with(jwks::ed25519(), json!({ "alg": "EdDSA" })),
+                ]),
+            })),
+        ),
     ]);
     let mut pair = Pair::new("left", configuration);
     for name in ["payload", "header", "failure"] {
@@ -190,9 +243,8 @@ pub(crate) fn left() -> Theme {
             &format!("%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:{name})%"),
         );
     }
-    let at = |path: &str, changes: Value| {
-        case(format!("{path} {changes}"), path).bearer(token(changes))
-    };
+    let at =
+        |path: &str, changes: Value| case(format!("{path} {changes}"), path).bearer(token(changes));
     let headed = sign_with(
         "ES256",
         &json!({ "alg": "ES256", "kid": "a", "typ": "JWT", "x": [1, null, { "y": "z" }] }),
@@ -212,16 +264,22 @@ pub(crate) fn left() -> Theme {
         at("/words", json!({ "scope": " ", "groups": "a  b" })).same(200),
         at("/words", json!({ "scope": ["read", "write x"], "groups": 7 })).same(200),
         case("/failure without a token", "/failure").denied(reasons::MISSING),
-        case("/failure with an expired token", "/failure").bearer(expired()).denied(reasons::EXPIRED),
+        case("/failure with an expired token", "/failure")
+            .bearer(expired())
+            .denied(reasons::EXPIRED),
         case("/failure with no token", "/failure").bearer("x").denied(reasons::FORM),
         at("/failure", json!({ "aud": "x" })).denied(reasons::AUDIENCE),
         at("/failure", json!({ "iss": "x" })).denied(reasons::ISSUER),
         at("/failure", json!({ "jti": 7 })).same(401),
         at("/failure", json!({})).same(200),
-        case("/failure with a signature that is wrong", "/failure").bearer(wrong).denied(reasons::WRONG),
-        case("/failure with a key that is not there", "/failure").bearer(sign("RS256", &claims(json!({}))))
+        case("/failure with a signature that is wrong", "/failure")
+            .bearer(wrong)
+            .denied(reasons::WRONG),
+        case("/failure with a key that is not there", "/failure")
+            .bearer(sign("RS256", &claims(json!({}))))
             .denied(reasons::NO_KEY),
-        case("/failure with a short signature", "/failure").bearer(short)
+        case("/failure with a short signature", "/failure")
+            .bearer(short)
             .denied("Jwt ED25519 signature is wrong length"),
         case("/all without a token", "/all").denied(reasons::MISSING),
     ];
