@@ -55,6 +55,7 @@ async fn every_request_is_decided_as_in_envoys_own_filter_but_for_the_deliberate
         algorithms::hmac(),
         places::theme(),
         rules::theme(),
+        rules::normalized(),
         requirements::theme(),
         output::theme(),
         whole::preflights(),

@@ -250,3 +250,41 @@ fn others() -> Vec<Case> {
             .same(200),
     ]
 }
+
+/// Where Envoy normalises paths before the filters see them, as the README advises.
+pub(crate) fn normalized() -> Theme {
+    let configuration = json!({
+        "providers": { "main": provider(json!({})) },
+        "rules": [{ "match": { "prefix": "/admin" }, "requires": { "provider_name": "main" } }],
+    });
+    let manager = json!({
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
+    });
+    let denied = |path: &str| case(path, path).denied(reasons::MISSING);
+    let passes = |path: &str| case(path, path).same(200);
+    let cases = vec![
+        denied("/admin"),
+        denied("//admin"),
+        denied("///admin"),
+        denied("/./admin"),
+        denied("/x/../admin"),
+        denied("/%61dmin"),
+        denied("/admi%6E"),
+        denied("/%2fadmin"),
+        denied("/x%2f..%2fadmin"),
+        denied("/%2e/admin"),
+        denied("/x/%2e%2e/admin"),
+        denied("/%5cadmin"),
+        denied("/.;/admin"),
+        // These stay what they are.
+        passes("/ADMIN"),
+        passes("/;/admin"),
+        passes("/%252e/admin"),
+        passes("/%2561dmin"),
+        passes("/admin/../public"),
+        passes("/public"),
+    ];
+    Theme { pair: Pair::new("normalized", configuration).with(manager), cases }
+}
