@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::envoy::{Bootstrap, Cluster, Listener, Process, Route, WasmFilter, native_filter};
 use crate::upstream::Upstream;
 
-/// The listener with this project's filter; `ours-` and the name of the [`Pair`].
+/// The listener with this project's filter; of a named [`Pair`] `ours-` and the name.
 pub const OURS: &str = "ours";
-/// The listener with Envoy's own filter; `native-` and the name of the [`Pair`].
+/// The listener with Envoy's own filter; of a named [`Pair`] `native-` and the name.
 pub const NATIVE: &str = "native";
 
 /// One of the two listeners of a pair.
@@ -44,14 +44,17 @@ impl Side {
     /// Both, ours first.
     pub const BOTH: [Self; 2] = [Self::Ours, Self::Native];
 
-    /// The name of its listener.
+    /// The name of its listener, of a pair of this name.
     #[must_use]
     pub fn listener(self, pair: &str) -> String {
         let side = match self {
             Self::Ours => OURS,
             Self::Native => NATIVE,
         };
-        format!("{side}-{pair}")
+        match pair {
+            "" => side.to_owned(),
+            pair => format!("{side}-{pair}"),
+        }
     }
 }
 
@@ -125,13 +128,27 @@ impl Pair {
 }
 
 impl SideBySide {
-    /// Starts all pairs: a filter of this project (`"fault"`, ...), and Envoy's `name` with the message
-    /// `message` as its configuration.
+    /// Starts one pair without a name: a filter of this project (`"fault"`, ...), and Envoy's `name` with
+    /// the message `message` as its configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the module has not been built, or Envoy refuses the configuration.
+    pub async fn start(
+        filter: &str,
+        native: (&str, &str),
+        configuration: Value,
+        workers: u32,
+    ) -> Result<Self> {
+        Self::start_pairs(filter, native, [Pair::new("", configuration)], workers).await
+    }
+
+    /// Starts all pairs, likewise.
     ///
     /// # Errors
     ///
     /// When the module has not been built, or Envoy refuses a configuration.
-    pub async fn start(
+    pub async fn start_pairs(
         filter: &str,
         (name, message): (&str, &str),
         pairs: impl IntoIterator<Item = Pair>,

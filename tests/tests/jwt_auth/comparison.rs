@@ -141,7 +141,7 @@ pub(crate) async fn compare(
     themes: Vec<Theme>,
 ) -> Result<Tally> {
     let pairs: Vec<_> = themes.iter().map(|theme| theme.pair.clone()).collect();
-    let world = SideBySide::start(filter, native, pairs, 1).await?;
+    let world = SideBySide::start_pairs(filter, native, pairs, 1).await?;
     let mut sent = Vec::new();
     for theme in &themes {
         for case in &theme.cases {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use tollgate_e2e::client;
-use tollgate_e2e::oracle::{Pair, Side, SideBySide};
+use tollgate_e2e::oracle::{Side, SideBySide};
 
 use crate::ENVOYS_OWN;
 use crate::fixtures::{expired, provider, token};
@@ -24,8 +24,7 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
         "bypass_cors_preflight": true,
         "stat_prefix": "edge",
     });
-    let world =
-        SideBySide::start("jwt-auth", ENVOYS_OWN, [Pair::new("stats", configuration)], 1).await?;
+    let world = SideBySide::start("jwt-auth", ENVOYS_OWN, configuration, 1).await?;
     let good = token(json!({}));
     let long = token(json!({ "x": "x".repeat(1500) }));
     let stale = expired();
@@ -43,7 +42,7 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
         ("/", Some(&long)),
     ];
     for side in Side::BOTH {
-        let address = world.envoy.address(&side.listener("stats"))?;
+        let address = world.envoy.address(&side.listener(""))?;
         for (path, token) in requests {
             let request = client::get(address, path);
             token.iter().fold(request, |request, token| request.bearer(token)).send().await?;
@@ -58,7 +57,7 @@ async fn the_stats_that_both_have_count_the_same() -> Result<()> {
     let stats = world.envoy.stats().await?;
     for name in NAMES {
         let ours = stats.get(&format!("wasmcustom.tollgate.jwt_auth.stat_prefix=edge.{name}"))?;
-        let native = stats.get(&format!("http.native-stats.jwt_authn.edge.{name}"))?;
+        let native = stats.get(&format!("http.native.jwt_authn.edge.{name}"))?;
         assert_eq!(ours, native, "{name}");
         assert!(ours > 0, "{name}");
     }

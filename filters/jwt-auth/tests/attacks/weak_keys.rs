@@ -15,8 +15,9 @@ use tollgate_testkit::Proxy;
 fn is_no_key(proxy: &mut Proxy, jwk: &Value, reason: &str) {
     let fields =
         json!({ "algorithms": ["RS256", "ES256", "ES384", "EdDSA", "HS256", "HS384", "HS512"] });
-    let refusal =
-        proxy.try_configure(protected_by(provider_of(&[jwk.clone()], fields))).unwrap_err();
+    let refusal = proxy
+        .try_configure(protected_by(provider_of(std::slice::from_ref(jwk), fields)))
+        .unwrap_err();
     assert!(refusal.contains(&format!("keys[0]: {reason}")), "{jwk}: {refusal}");
 }
 
