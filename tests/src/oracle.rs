@@ -158,11 +158,14 @@ impl SideBySide {
         let mut config = Bootstrap::new().cluster(Cluster::new("backend", upstream.address()));
         let mut count = 0;
         for pair in pairs {
-            let plugin = Side::Ours.listener(&pair.name);
-            let ours = WasmFilter::new(filter, pair.ours.clone())?.named(&plugin);
+            let mut ours = WasmFilter::new(filter, pair.ours.clone())?;
+            if !pair.name.is_empty() {
+                // One VM for the plugins of all pairs.
+                ours = ours.named(&Side::Ours.listener(&pair.name)).vm_id(filter);
+            }
             let native = native_filter(name, message, pair.native.clone());
             config = config
-                .listener(pair.listener(Side::Ours, ours.vm_id(filter).into()))
+                .listener(pair.listener(Side::Ours, ours.into()))
                 .listener(pair.listener(Side::Native, native));
             count += 1;
         }
