@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench, build, demo, fuzz, matrix, new, run, schema, test};
+use commands::{bench, build, demo, fuzz, matrix, new, run, schema, soak, test};
 
 /// Builds the Tollgate filters, shows them at work in Envoy, and tests them.
 #[derive(Parser)]
@@ -46,6 +46,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Writes each filter's schema.json and the reference in its README, from its Rust types
     Schema(schema::Arguments),
+    /// Sends `jwt-auth` a million tokens, and rotates keys under full load for minutes
+    Soak(soak::Arguments),
     /// Checks the code, runs all tests, and counts them
     Test(test::Arguments),
 }
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Prune(arguments) => commands::prune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,5 +1,6 @@
 //! The decision about a request: which rule it falls under, and whether its tokens satisfy it.
 
+use crate::algorithms::Algorithm;
 use crate::config::{self, Config, Named};
 use crate::extract::Locations;
 use crate::provider::Provider;
@@ -8,7 +9,6 @@ use crate::requirement::{
 };
 use crate::rules::RuleMatch;
 use crate::status::Failure;
-use jsonwebtoken::Algorithm;
 use std::rc::Rc;
 use tollgate::HostError;
 use tollgate::config::{ConfigError, quoted};

@@ -4,6 +4,10 @@
 //! which ask the host to verify. [`authenticator`] decides; the filter itself is the thin adapter in
 //! this file.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")
+)]
 
 pub mod algorithms;
 pub mod authenticator;
@@ -11,7 +15,9 @@ pub mod cache;
 pub mod claims;
 pub mod config;
 pub mod crypto;
+pub mod curve;
 pub mod der;
+pub mod ecdsa;
 pub mod extract;
 pub mod fallback;
 pub mod keys;
@@ -23,13 +29,13 @@ pub mod rules;
 pub mod self_test;
 pub mod status;
 pub mod token;
+pub mod verifying_key;
 
 #[cfg(test)]
 mod testing;
 
 use authenticator::{Authenticator, Decision, Denial, Verdict};
 use extract::{Place, without_param};
-use jsonwebtoken::{Algorithm, DecodingKey};
 use output::failure_json;
 use realm::realm;
 use requirement::{Outcome, Surroundings};
@@ -38,9 +44,11 @@ use status::Failure;
 use std::rc::Rc;
 use token::Token;
 use tollgate::host::{Declaration, Kind, Property};
+use tollgate::metrics::MemoryGauge;
 use tollgate::prelude::*;
 use tollgate::properties::Properties;
 use tollgate::time;
+use verifying_key::VerifyingKey;
 
 /// The filter.
 #[derive(Debug)]
@@ -61,6 +69,7 @@ struct Stats {
     jwt_cache_hit: Counter,
     jwt_cache_miss: Counter,
     unwritable_claims: Counter,
+    memory: MemoryGauge,
     failures: Vec<(Failure, Counter)>,
 }
 
@@ -111,7 +120,7 @@ impl HttpFilter for JwtAuth {
 
 /// The request whose turn it is.
 impl Surroundings for Properties {
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool {
         crypto::verify(token, key)
     }
 
@@ -191,6 +200,7 @@ impl Stats {
             jwt_cache_hit: metrics.counter("jwt_cache_hit")?,
             jwt_cache_miss: metrics.counter("jwt_cache_miss")?,
             unwritable_claims: metrics.counter("unwritable_claims")?,
+            memory: MemoryGauge::new(&setup.metrics())?,
             failures,
         })
     }
@@ -201,6 +211,7 @@ impl Stats {
         }
         if outcome.cache_misses > 0 {
             self.jwt_cache_miss.add(outcome.cache_misses);
+            self.memory.update();
         }
     }
 
@@ -252,12 +263,10 @@ fn test_verifiers(authenticator: &Authenticator) -> Result<(), ConfigError> {
         else {
             continue;
         };
-        let by_host = matches!(algorithm, Algorithm::RS256 | Algorithm::ES256);
-        if self_test::run(*algorithm)? == Verifier::Module && by_host {
-            let family = algorithm.family();
+        if self_test::run(*algorithm)? == Verifier::Module && crypto::host_may_know(*algorithm) {
             tollgate::warn!(
-                "tollgate jwt_auth: the host does not verify {family:?} signatures, so the module \
-                 does: many times slower, and RSA only up to 4096 bits"
+                "tollgate jwt_auth: the host does not verify {algorithm} signatures, so the module \
+                 does: many times slower"
             );
         }
     }

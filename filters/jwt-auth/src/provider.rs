@@ -1,6 +1,6 @@
 //! An issuer of tokens: what it takes for one of its tokens to be good.
 
-use crate::algorithms;
+use crate::algorithms::{self, Algorithm};
 use crate::cache::{Cache, Limits};
 use crate::config;
 use crate::extract::{self, Locations};
@@ -10,7 +10,7 @@ use crate::requirement::Verified;
 use crate::rules::TextMatch;
 use crate::status::Failure;
 use crate::token::{self, Claims, Dates, Token};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use crate::verifying_key::VerifyingKey;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tollgate::config::{ConfigError, Secret};
@@ -236,7 +236,7 @@ impl Provider {
     pub fn check_signature(
         &self,
         token: &Token<'_>,
-        verify: impl Fn(&Token<'_>, &DecodingKey) -> bool,
+        verify: impl Fn(&Token<'_>, &VerifyingKey) -> bool,
     ) -> Result<(), Failure> {
         let mut keys = self.keys.matching(token.algorithm(), token.kid()).peekable();
         if keys.peek().is_none() {
@@ -300,8 +300,9 @@ fn keys(jwks: &Secret, algorithms: &[Algorithm]) -> Result<KeySet, ConfigError> 
         ConfigError::new(
             jwks.field(),
             error.to_string(),
-            "a JWK set with a key for one of the algorithms: RSA of 2048 to 8192 bits, EC on P-256 or \
-             P-384, OKP on Ed25519, oct of as many bytes as the hash",
+            "a JWK set, an object of certificates by key ids, or a public key in PEM, with a key for \
+             one of the algorithms: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, OKP on \
+             Ed25519, oct of as many bytes as the hash",
         )
     })
 }

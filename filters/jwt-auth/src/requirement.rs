@@ -14,7 +14,7 @@ use crate::output::Written;
 use crate::provider::{Audiences, Provider};
 use crate::status::Failure;
 use crate::token::{Dates, Token};
-use jsonwebtoken::DecodingKey;
+use crate::verifying_key::VerifyingKey;
 use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
@@ -26,7 +26,7 @@ const MAX_KID: usize = 64;
 /// What the decision has to ask about a request beside its headers.
 pub trait Surroundings {
     /// Whether a key made the signature of a token.
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool;
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool;
 
     /// What is in the filter state under a key.
     ///

@@ -1,14 +1,15 @@
 //! What the tests of this crate share: keys, tokens, and a host that verifies.
 
+mod certificate;
 #[cfg(not(target_arch = "wasm32"))]
 mod host;
 
 use crate::crypto;
 use crate::requirement::Surroundings;
 use crate::token::Token;
+use crate::verifying_key::VerifyingKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use p256::ecdsa;
 use rand::rngs::OsRng;
 use rsa::pkcs1v15;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tollgate::HostError;
 
+pub(crate) use certificate::{certificate, certificate_der, element, pem};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use host::FakeHost;
 
@@ -78,7 +80,7 @@ pub(crate) struct World {
 }
 
 impl Surroundings for World {
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool {
         self.verified.update(|count| count.saturating_add(1));
         self.says.unwrap_or_else(|| crypto::verify(token, key))
     }

@@ -6,11 +6,10 @@
 //! padding and no stray bits in base64url, JSON as in RFC 8259 without duplicate members, no
 //! `crit`, no `b64` but `true`, no `zip`, and a limit for the length.
 
-use crate::algorithms;
+use crate::algorithms::{self, Algorithm};
 use crate::status::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 use tollgate::json;
 

@@ -3,7 +3,6 @@ use std::cell::Cell;
 use arbitrary::{Arbitrary, Unstructured};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde_json::{Value, json};
 use tollgate::config;
 use tollgate::headers::HeaderMap;
@@ -12,6 +11,7 @@ use tollgate_jwt_auth::crypto;
 use tollgate_jwt_auth::requirement::Surroundings;
 use tollgate_jwt_auth::status::Failure;
 use tollgate_jwt_auth::token::Token;
+use tollgate_jwt_auth::verifying_key::VerifyingKey;
 
 use super::tokens::{EXPIRES, ISSUER, NOT_BEFORE, encoded, jwk, signed};
 use crate::input::{list, structured};
@@ -45,7 +45,7 @@ struct Proxy {
 }
 
 impl Surroundings for Proxy {
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool {
         self.asked.set(self.asked.get() + 1);
         let dates = token.dates();
         let begun = dates.not_before <= self.now.saturating_add(SKEW);

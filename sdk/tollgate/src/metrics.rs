@@ -82,6 +82,7 @@ mod defined;
 mod error;
 mod handles;
 mod keyed;
+mod memory;
 mod name;
 
 pub use crate::abi::MetricKind;
@@ -89,6 +90,7 @@ pub(crate) use defined::forget;
 pub use error::MetricError;
 pub use handles::{Counter, Gauge, Histogram};
 pub use keyed::Keyed;
+pub use memory::MemoryGauge;
 pub use name::{MAX_SEGMENT, segment};
 
 use crate::shared::SharedGauge;

@@ -9,4 +9,5 @@ pub(crate) mod new;
 pub(crate) mod prune;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod soak;
 pub(crate) mod test;

@@ -17,12 +17,12 @@ pub struct Provider {
     /// What the `sub` of tokens must be like; a token without one has an empty one. Default: any.
     #[serde(default)]
     pub subjects: Option<StringMatcher>,
-    /// The keys: a JWK set (RFC 7517, section 5), as a string that stands here or in an environment
-    /// variable of the VM.
+    /// The keys: a JWK set (RFC 7517, section 5), an object of certificates in PEM by their key ids, or one
+    /// public key in PEM; as a string that stands here or in an environment variable of the VM.
     pub local_jwks: Secret,
     /// Which algorithms tokens may be signed with. `HS256`, `HS384` and `HS512` only if they are listed
     /// here. Default: all others, which are `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
-    /// `ES384`, `EdDSA` (also called `Ed25519`).
+    /// `ES384`, `ES512`, `EdDSA` (also called `Ed25519`).
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub algorithms: Option<Vec<String>>,

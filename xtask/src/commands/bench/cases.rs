@@ -150,7 +150,7 @@ pub(super) const JWT_NEW: &str = "jwt-auth-new-tokens";
 pub(super) const BREAKER: &str = "circuit-breaker";
 
 /// All cases, in the order in which they are shown.
-pub(super) const CASES: [Case; 20] = [
+pub(super) const CASES: [Case; 21] = [
     Case::new(Group::Nothing, NONE, "no filter (what it shows is noise)", servers::none),
     Case::new(Group::Nothing, SMALLEST, "smallest possible module", servers::smallest)
         .other(Module::Smallest),
@@ -198,6 +198,14 @@ pub(super) const CASES: [Case; 20] = [
     .traffic(Kind::Token),
     Case::new(Group::Token, NATIVE_JWT, "Envoy jwt_authn, as by default", servers::native_jwt)
         .traffic(Kind::Token),
+    Case::new(
+        Group::Token,
+        "token-calls",
+        "the host calls for it, no filter",
+        servers::token_calls,
+    )
+    .other(Module::TokenCalls)
+    .traffic(Kind::Token),
     Case::new(Group::Token, JWT, "Tollgate jwt-auth", servers::jwt_auth)
         .ours(Module::Filter("jwt-auth"))
         .traffic(Kind::Token)

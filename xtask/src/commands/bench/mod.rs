@@ -39,7 +39,7 @@ mod statistics;
 mod table;
 mod targets;
 mod traffic;
-mod usage;
+pub(crate) mod usage;
 mod wrk;
 
 use std::collections::BTreeSet;

@@ -15,6 +15,8 @@ pub(super) enum Module {
     Smallest,
     /// Hand-written: it has the host hand over the headers, and does nothing with them.
     FetchesHeaders,
+    /// Hand-written: it makes the host calls that a known token needs.
+    TokenCalls,
     /// Does nothing, on the `proxy-wasm` crate, left as that crate's users build it.
     StockNoop,
     /// Does nothing, on the SDK.
@@ -33,6 +35,7 @@ impl Module {
         let name = match self {
             Self::Smallest => "smallest",
             Self::FetchesHeaders => "fetches-headers",
+            Self::TokenCalls => "token-calls",
             Self::StockNoop => "stock-noop",
             Self::Noop => "noop",
             Self::Chain => "chain4",
@@ -46,6 +49,7 @@ impl Module {
         let wasm = match self {
             Self::Smallest => smallest()?,
             Self::FetchesHeaders => fetches_headers()?,
+            Self::TokenCalls => token_calls()?,
             Self::StockNoop => build::compile_module("tollgate-bench-stock-noop")?,
             Self::Noop => build::build_module("tollgate-bench-noop")?,
             Self::Chain => build::build_module("tollgate-bench-chain4")?,
@@ -66,6 +70,10 @@ fn smallest() -> Result<Vec<u8>> {
 
 fn fetches_headers() -> Result<Vec<u8>> {
     wat::parse_str(include_str!("fetches-headers.wat")).context("fetches-headers.wat")
+}
+
+fn token_calls() -> Result<Vec<u8>> {
+    wat::parse_str(include_str!("token-calls.wat")).context("token-calls.wat")
 }
 
 /// Builds modules.

@@ -65,6 +65,10 @@ pub(super) fn fetches_headers() -> Result<Server> {
     with_module(Module::FetchesHeaders, json!({}))
 }
 
+pub(super) fn token_calls() -> Result<Server> {
+    with_module(Module::TokenCalls, json!({}))
+}
+
 pub(super) fn stock_noop() -> Result<Server> {
     with_module(Module::StockNoop, json!({}))
 }

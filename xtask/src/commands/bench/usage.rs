@@ -50,7 +50,7 @@ pub(super) fn cpu_time(process: u32) -> Result<Duration> {
 }
 
 /// The memory that a process has in use, in bytes.
-pub(super) fn resident_bytes(process: u32) -> Result<u64> {
+pub(crate) fn resident_bytes(process: u32) -> Result<u64> {
     let status = read(&format!("/proc/{process}/status"))?;
     resident(&status).context("Linux does not say how much memory Envoy uses")
 }
