@@ -1,18 +1,23 @@
 //! The decision about a request: which rule it falls under, and whether its tokens satisfy it.
 
 use crate::algorithms::Algorithm;
-use crate::config::{self, Config, Named};
+use crate::config::{self, Config, Mode, Named};
 use crate::extract::Locations;
+use crate::output;
 use crate::provider::Provider;
 use crate::requirement::{
     Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings,
 };
 use crate::rules::RuleMatch;
 use crate::status::Failure;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use tollgate::HostError;
 use tollgate::config::{ConfigError, quoted};
 use tollgate::headers::HeaderMap;
+
+/// The header that tells why a request would be denied, unless the operator names another one.
+const REPORT_HEADER: &str = "x-jwt-auth-denied";
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct Authenticator {
     filter_state: Option<FilterStateRules>,
     output_headers: Vec<String>,
     bypass_cors_preflight: bool,
+    report_header: Option<String>,
 }
 
 /// Which requests need what; nothing if it is absent.
@@ -66,11 +72,13 @@ pub struct Denial {
     /// The `kid` of a token whose signature could not be verified; escaped and cut, so that it may
     /// be logged.
     pub kid: Option<String>,
+    /// The scopes that the request needs, with blanks between them, if it has too few.
+    pub scope: Option<Rc<str>>,
 }
 
 impl From<Failure> for Denial {
     fn from(failure: Failure) -> Self {
-        Self { failure, kid: None }
+        Self { failure, kid: None, scope: None }
     }
 }
 
@@ -101,10 +109,13 @@ impl Authenticator {
         let providers = config.providers.try_map(|name, provider| {
             Provider::new(provider).map(Rc::new).map_err(|error| error.at(name).at("providers"))
         })?;
-        let everyone = Everyone::new(
-            providers.values().cloned().collect(),
-            Locations::of(config.providers.values()),
-        );
+        let locations = Locations::of(config.providers.values());
+        for (name, provider) in config.providers.iter() {
+            output::check_places(provider, &locations)
+                .map_err(|error| error.at(name).at("providers"))?;
+        }
+        let report_header = report_header(&config, &locations)?;
+        let everyone = Everyone::new(providers.values().cloned().collect(), locations);
         let mut compiler = Compiler::new(&providers, everyone);
         let named = config.requirement_map.try_map(|name, requirement| {
             let requirement = compiler.compile(requirement);
@@ -126,6 +137,11 @@ impl Authenticator {
         let mut output_headers = compiler.status_headers();
         let outputs = providers.values().map(|provider| provider.output());
         output_headers.extend(outputs.flat_map(|output| output.headers().map(str::to_owned)));
+        if output_headers.contains(&report_header) {
+            let allowed = "a header that nothing else sets";
+            return Err(ConfigError::new("report_header", quoted(&report_header), allowed));
+        }
+        output_headers.push(report_header.clone());
         output_headers.sort_unstable();
         output_headers.dedup();
         Ok(Self {
@@ -134,7 +150,14 @@ impl Authenticator {
             filter_state,
             output_headers,
             bypass_cors_preflight: config.bypass_cors_preflight,
+            report_header: Some(report_header).filter(|_| config.mode == Mode::Report),
         })
+    }
+
+    /// The header that tells why a request would be denied, if none is.
+    #[must_use]
+    pub fn reports_in(&self) -> Option<&str> {
+        self.report_header.as_deref()
     }
 
     /// The providers by their names.
@@ -204,6 +227,14 @@ impl Authenticator {
         let name = value.as_deref().and_then(|value| std::str::from_utf8(value).ok());
         Ok(name.and_then(|name| rules.requires.get(name)))
     }
+}
+
+/// The header for reports, in lower case.
+fn report_header(config: &Config, locations: &Locations) -> Result<String, ConfigError> {
+    let name = config.report_header.as_deref().unwrap_or(REPORT_HEADER);
+    let header = output::header_name(name, &mut BTreeSet::new())
+        .and_then(|header| output::not_a_place(&header, locations).map(|()| header.to_string()));
+    header.map_err(|error| error.at("report_header"))
 }
 
 /// As Envoy (`source/extensions/filters/http/jwt_authn/filter.cc`).

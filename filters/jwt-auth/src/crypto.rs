@@ -12,17 +12,15 @@ use crate::der;
 use crate::fallback;
 use crate::token::Token;
 use crate::verifying_key::VerifyingKey;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate::host::signature::{self, Hash, PublicKey};
 
 /// Whether `key` made the signature of `token`.
 #[must_use]
 pub fn verify(token: &Token<'_>, key: &VerifyingKey) -> bool {
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(token.signature()) else { return false };
-    let (algorithm, message) = (token.algorithm(), token.signed());
-    verify_by_host(algorithm, key, &signature, message)
-        .unwrap_or_else(|| fallback::verify(algorithm, key, &signature, message))
+    let (algorithm, message, signature) =
+        (token.algorithm(), token.signed(), token.signature_bytes());
+    verify_by_host(algorithm, key, signature, message)
+        .unwrap_or_else(|| fallback::verify(algorithm, key, signature, message))
 }
 
 /// What the host says about a signature (of an ECDSA one: r‖s); `None` if it has nothing to say: it

@@ -8,6 +8,8 @@
 use crate::config;
 use crate::status::Failure;
 use std::borrow::Cow;
+use std::iter::Chain;
+use std::{option, vec};
 use tollgate::config::ConfigError;
 use tollgate::cookies::Cookies;
 use tollgate::headers::HeaderMap;
@@ -75,6 +77,46 @@ pub struct Found<'l, 'h> {
     pub token: Result<Cow<'h, [u8]>, Failure>,
 }
 
+/// The tokens of a request, in the order of the places; one of them, which is usual, without allocating.
+#[derive(Debug, Default)]
+pub struct Tokens<'l, 'h> {
+    first: Option<Found<'l, 'h>>,
+    others: Vec<Found<'l, 'h>>,
+}
+
+impl<'l, 'h> Tokens<'l, 'h> {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn push(&mut self, found: Found<'l, 'h>) {
+        match self.first {
+            None => self.first = Some(found),
+            // What comes behind the first one too many says nothing more.
+            Some(_) if self.others.len() < MAX_TOKENS => self.others.push(found),
+            Some(_) => {}
+        }
+    }
+
+    /// Makes the token that is one too many a bad one.
+    fn bound(&mut self) {
+        if let Some(Found { token, .. }) = self.others.get_mut(MAX_TOKENS.saturating_sub(1)) {
+            *token = Err(Failure::BadFormat);
+        }
+    }
+}
+
+impl<'l, 'h> IntoIterator for Tokens<'l, 'h> {
+    type Item = Found<'l, 'h>;
+    type IntoIter = Chain<option::IntoIter<Self::Item>, vec::IntoIter<Self::Item>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
+}
+
 impl Location {
     /// The place.
     #[must_use]
@@ -126,6 +168,13 @@ impl Locations {
         locations
     }
 
+    /// Whether tokens may be in this header, which is in lower case.
+    #[must_use]
+    pub fn have_header(&self, header: &str) -> bool {
+        let is = |place: &Place| matches!(place, Place::Header { name, .. } if name == header);
+        self.headers.iter().any(|location| is(&location.place))
+    }
+
     /// The tokens of a request, in the order of the places. Envoy tries the last one first.
     ///
     /// ```
@@ -145,14 +194,13 @@ impl Locations {
     /// assert_eq!(tokens, [&b"a.b.c"[..], b"d.e.f"]);
     /// ```
     #[must_use]
-    pub fn find<'l, 'h>(&'l self, headers: &'h HeaderMap) -> Vec<Found<'l, 'h>> {
-        let mut found = Vec::new();
+    pub fn find<'l, 'h>(&'l self, headers: &'h HeaderMap) -> Tokens<'l, 'h> {
+        let mut found = Tokens::default();
         for location in &self.headers {
             if let Place::Header { name, prefix } = &location.place {
-                let tokens = header_tokens(headers, name, prefix.as_bytes());
-                found.extend(
-                    tokens.map(|token| Found { location, token: token.map(Cow::Borrowed) }),
-                );
+                header_tokens(headers, name, prefix.as_bytes(), |token| {
+                    found.push(Found { location, token: token.map(Cow::Borrowed) });
+                });
             }
         }
         if !self.params.is_empty() {
@@ -161,36 +209,28 @@ impl Locations {
         if !self.cookies.is_empty() {
             self.find_cookies(headers, &mut found);
         }
-        if let Some(Found { location, .. }) = found.get(MAX_TOKENS) {
-            let too_many = Found { location, token: Err(Failure::BadFormat) };
-            found.truncate(MAX_TOKENS);
-            found.push(too_many);
-        }
+        found.bound();
         found
     }
 
-    fn find_params<'l, 'h>(&'l self, target: &'h [u8], found: &mut Vec<Found<'l, 'h>>) {
-        let query = Query::of(target);
-        if query == Query::default() {
-            return;
-        }
+    fn find_params<'l, 'h>(&'l self, target: &'h [u8], found: &mut Tokens<'l, 'h>) {
+        let Some(query) = uri::query(target) else { return };
+        let query = Query::new(query);
         for location in &self.params {
             if let Place::Param(name) = &location.place {
                 let values = query.get_all(name.as_bytes());
-                found.extend(values.map(|token| Found { location, token: Ok(token) }));
+                values.for_each(|token| found.push(Found { location, token: Ok(token) }));
             }
         }
     }
 
-    fn find_cookies<'l, 'h>(&'l self, headers: &'h HeaderMap, found: &mut Vec<Found<'l, 'h>>) {
+    fn find_cookies<'l, 'h>(&'l self, headers: &'h HeaderMap, found: &mut Tokens<'l, 'h>) {
         let cookies = Cookies::new(headers);
         for location in &self.cookies {
             if let Place::Cookie(name) = &location.place {
-                let is_its = |(it, _): &(&[u8], &[u8])| *it == name.as_bytes();
-                let values = cookies.iter().filter(is_its).map(|(_, value)| value);
-                found.extend(
-                    values.map(|token| Found { location, token: Ok(Cow::Borrowed(token)) }),
-                );
+                for (_, token) in cookies.iter().filter(|(it, _)| *it == name.as_bytes()) {
+                    found.push(Found { location, token: Ok(Cow::Borrowed(token)) });
+                }
                 if cookies.truncated() {
                     found.push(Found { location, token: Err(Failure::BadFormat) });
                 }
@@ -240,21 +280,21 @@ fn header_tokens<'h>(
     headers: &'h HeaderMap,
     name: &str,
     prefix: &[u8],
-) -> impl Iterator<Item = Result<&'h [u8], Failure>> {
-    let single = name == AUTHORIZATION;
+    mut found: impl FnMut(Result<&'h [u8], Failure>),
+) {
     let mut values = headers.get_all(name);
-    let first = values.next();
-    let repeated = single && values.next().is_some();
-    let others = if repeated { None } else { Some(headers.get_all(name).skip(1)) };
-    first.into_iter().chain(others.into_iter().flatten()).filter_map(move |value| {
-        if repeated {
-            return Some(Err(Failure::BadFormat));
-        }
-        let token = behind(prefix, value)?;
-        let before = value.len().saturating_sub(token.len());
-        let joined = single && value.get(..before).is_some_and(|before| before.contains(&b','));
-        Some(if joined { Err(Failure::BadFormat) } else { Ok(token) })
-    })
+    let Some(first) = values.next() else { return };
+    if name != AUTHORIZATION {
+        let tokens = std::iter::once(first).chain(values);
+        return tokens.filter_map(|value| behind(prefix, value)).for_each(|token| found(Ok(token)));
+    }
+    if values.next().is_some() {
+        return found(Err(Failure::BadFormat));
+    }
+    let Some(token) = behind(prefix, first) else { return };
+    let (before, _) =
+        first.split_at_checked(first.len().saturating_sub(token.len())).unwrap_or_default();
+    found(if before.contains(&b',') { Err(Failure::BadFormat) } else { Ok(token) });
 }
 
 /// What stands behind a prefix, which is searched anywhere in the value, with regard to case: from
@@ -263,8 +303,11 @@ fn behind<'a>(prefix: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
     if prefix.is_empty() {
         return Some(value);
     }
-    let at = value.windows(prefix.len()).position(|window| window == prefix)?;
-    let rest = value.get(at.saturating_add(prefix.len())..).unwrap_or_default();
+    // Where it nearly always is.
+    let rest = value.strip_prefix(prefix).or_else(|| {
+        let at = value.windows(prefix.len()).position(|window| window == prefix)?;
+        value.get(at.saturating_add(prefix.len())..)
+    })?;
     let start = rest.iter().position(|byte| is_token_character(*byte));
     Some(start.and_then(|start| rest.get(start..)).unwrap_or(value))
 }

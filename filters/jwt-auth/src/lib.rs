@@ -10,9 +10,12 @@
 )]
 
 pub mod algorithms;
+pub mod answer;
 pub mod authenticator;
+pub mod binding;
 pub mod cache;
 pub mod claims;
+pub mod conditions;
 pub mod config;
 pub mod crypto;
 pub mod curve;
@@ -30,14 +33,17 @@ pub mod self_test;
 pub mod status;
 pub mod token;
 pub mod verifying_key;
+pub mod weight;
 
 #[cfg(test)]
 mod testing;
 
+use answer::Answers;
 use authenticator::{Authenticator, Decision, Denial, Verdict};
+use conditions::Peer;
+use config::Mode;
 use extract::{Place, without_param};
 use output::failure_json;
-use realm::realm;
 use requirement::{Outcome, Surroundings};
 use self_test::Verifier;
 use status::Failure;
@@ -46,9 +52,12 @@ use token::Token;
 use tollgate::host::{Declaration, Kind, Property};
 use tollgate::metrics::MemoryGauge;
 use tollgate::prelude::*;
-use tollgate::properties::Properties;
+use tollgate::properties::{Properties, Text};
 use tollgate::time;
 use verifying_key::VerifyingKey;
+
+/// What is reported of a request about which the host did not say what is needed to decide.
+const HOST_FAILED: &str = "host_failed";
 
 /// The filter.
 #[derive(Debug)]
@@ -56,7 +65,7 @@ pub struct JwtAuth {
     authenticator: Authenticator,
     /// What tokens may leave in the filter state.
     properties: Vec<(Rc<str>, Property)>,
-    strip_failure_response: bool,
+    answers: Answers,
     stats: Stats,
 }
 
@@ -65,6 +74,7 @@ pub struct JwtAuth {
 struct Stats {
     allowed: Counter,
     denied: Counter,
+    reported: Counter,
     cors_preflight_bypassed: Counter,
     jwt_cache_hit: Counter,
     jwt_cache_miss: Counter,
@@ -80,8 +90,8 @@ impl HttpFilter for JwtAuth {
     type Config = config::Config;
 
     fn configure(config: config::Config, setup: &mut Setup) -> Result<Self, ConfigError> {
-        let strip_failure_response = config.strip_failure_response;
-        let stats = Stats::new(setup, &config.stat_prefix)?;
+        let answers = Answers::new(&config)?;
+        let stats = Stats::new(setup, &config.stat_prefix, config.mode)?;
         let authenticator = Authenticator::new(config)?;
         if setup.is_chained() {
             authenticator.providers().for_each(|(_, provider)| provider.keep_claims());
@@ -89,7 +99,7 @@ impl HttpFilter for JwtAuth {
         test_verifiers(&authenticator)?;
         report(&authenticator);
         let properties = declare(&authenticator, setup)?;
-        Ok(Self { authenticator, properties, strip_failure_response, stats })
+        Ok(Self { authenticator, properties, answers, stats })
     }
 
     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
@@ -99,8 +109,14 @@ impl HttpFilter for JwtAuth {
             request.headers_mut().remove(name)?;
         }
         let now = time::unix_seconds()?;
-        let Decision { verdict, outcome } =
-            self.authenticator.decide(request.headers()?, now, &request.properties())?;
+        let decision = self.authenticator.decide(request.headers()?, now, &request.properties());
+        let Decision { verdict, outcome } = match (decision, self.authenticator.reports_in()) {
+            (Err(error), Some(header)) => {
+                tollgate::warn!("tollgate jwt_auth: not decided, only reported: {error}");
+                return self.let_pass(header, HOST_FAILED, request);
+            }
+            (decision, _) => decision?,
+        };
         self.stats.count_cache(&outcome);
         for (name, failure) in &outcome.failed {
             self.leave(name, &failure_json(*failure))?;
@@ -110,7 +126,11 @@ impl HttpFilter for JwtAuth {
             Verdict::Allowed => self.apply(&outcome, request)?,
             Verdict::Denied(denial) => {
                 self.stats.count(&denial);
-                return self.reply(denial.failure, request).map(Flow::Reply);
+                if let Some(header) = self.authenticator.reports_in() {
+                    return self.let_pass(header, denial.failure.name(), request);
+                }
+                self.stats.denied.increment();
+                return Ok(Flow::Reply(self.answers.reply(&denial, request.headers()?)));
             }
         }
         self.stats.allowed.increment();
@@ -126,6 +146,26 @@ impl Surroundings for Properties {
 
     fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>> {
         Properties::filter_state(*self).get(key)
+    }
+
+    fn certificate_digest(&self) -> Result<Option<Text>> {
+        self.connection().sha256_peer_certificate_digest()
+    }
+
+    fn peer(&self) -> Result<Option<Peer>> {
+        let connection = self.connection();
+        let verified = match connection.peer_certificate_valid()? {
+            Some(verified) => verified,
+            // Before 1.39 Envoy does not say so.
+            None => connection.mtls()? == Some(true),
+        };
+        if !verified {
+            return Ok(None);
+        }
+        Ok(Some(Peer {
+            uri: connection.uri_san_peer_certificate()?,
+            dns: connection.dns_san_peer_certificate()?,
+        }))
     }
 }
 
@@ -173,29 +213,32 @@ impl JwtAuth {
         }
     }
 
-    fn reply(&self, failure: Failure, request: &Request<'_>) -> Result<LocalReply> {
-        let reply = LocalReply::new(failure.status()).details(failure.details());
-        if self.strip_failure_response {
-            return Ok(reply);
-        }
-        let challenge = failure.challenge(&realm(request.headers()?));
-        Ok(reply.header("www-authenticate", challenge).body(failure.message()))
+    /// Lets a request pass that would not, and tells the upstream why.
+    fn let_pass(&self, header: &str, reason: &str, request: &mut Request<'_>) -> Result<Flow> {
+        self.stats.reported.increment();
+        request.headers_mut().set(header, reason)?;
+        Ok(Flow::Continue)
     }
 }
 
 impl Stats {
-    fn new(setup: &Setup, prefix: &str) -> Result<Self, ConfigError> {
+    fn new(setup: &Setup, prefix: &str, mode: Mode) -> Result<Self, ConfigError> {
         let metrics = match prefix {
             "" => setup.metrics(),
             prefix => setup.metrics().tagged("stat_prefix", prefix),
         };
         let mut failures = Vec::new();
         for failure in Failure::ALL {
-            failures.push((*failure, metrics.counter(failure.counter())?));
+            let counter = match mode {
+                Mode::Enforce => metrics.counter(failure.counter())?,
+                Mode::Report => metrics.counter(failure.report_counter())?,
+            };
+            failures.push((*failure, counter));
         }
         Ok(Self {
             allowed: metrics.counter("allowed")?,
             denied: metrics.counter("denied")?,
+            reported: metrics.counter("reported")?,
             cors_preflight_bypassed: metrics.counter("cors_preflight_bypassed")?,
             jwt_cache_hit: metrics.counter("jwt_cache_hit")?,
             jwt_cache_miss: metrics.counter("jwt_cache_miss")?,
@@ -216,7 +259,6 @@ impl Stats {
     }
 
     fn count(&self, denial: &Denial) {
-        self.denied.increment();
         if let Some((_, counter)) = self.failures.iter().find(|(it, _)| *it == denial.failure) {
             counter.increment();
         }
@@ -279,6 +321,9 @@ fn report(authenticator: &Authenticator) {
         for skipped in provider.keys().skipped() {
             tollgate::warn!("tollgate jwt_auth: provider {name:?}: a key is not used: {skipped}");
         }
+    }
+    if authenticator.reports_in().is_some() {
+        tollgate::warn!("tollgate jwt_auth: the mode is `report`, so no request is denied");
     }
     if !authenticator.has_rules() {
         tollgate::warn!("tollgate jwt_auth: there are no rules, so every request passes");

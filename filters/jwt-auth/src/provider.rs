@@ -2,7 +2,7 @@
 
 use crate::algorithms::{self, Algorithm};
 use crate::cache::{Cache, Limits};
-use crate::config;
+use crate::config::{self, CertificateBound};
 use crate::extract::{self, Locations};
 use crate::keys::KeySet;
 use crate::output::Output;
@@ -34,6 +34,7 @@ pub struct Provider {
     max_token_bytes: usize,
     locations: Locations,
     forward: bool,
+    certificate_bound: CertificateBound,
     keys: KeySet,
     output: Output,
     cache: RefCell<Cache>,
@@ -79,6 +80,7 @@ impl Provider {
                 .map_or(token::MAX_TOKEN_BYTES, |bytes| bytes.get() as usize),
             locations: Locations::of([config]),
             forward: config.forward,
+            certificate_bound: config.certificate_bound,
             keys: keys(&config.local_jwks, &algorithms).map_err(|error| error.at("local_jwks"))?,
             output: Output::new(config)?,
             cache: RefCell::new(Cache::new(limits(config.jwt_cache_config))),
@@ -102,6 +104,12 @@ impl Provider {
     #[must_use]
     pub fn forwards(&self) -> bool {
         self.forward
+    }
+
+    /// Whether its tokens are for the holder of a certificate.
+    #[must_use]
+    pub fn certificate_bound(&self) -> CertificateBound {
+        self.certificate_bound
     }
 
     /// The longest token it takes, in bytes.

@@ -9,6 +9,8 @@ mod compile;
 pub use compile::Compiler;
 
 use crate::authenticator::Denial;
+use crate::binding::Thumbprint;
+use crate::conditions::{Conditions, Peer};
 use crate::extract::{Found, Location, Locations};
 use crate::output::Written;
 use crate::provider::{Audiences, Provider};
@@ -18,6 +20,7 @@ use crate::verifying_key::VerifyingKey;
 use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
+use tollgate::properties::Text;
 use tollgate::{HostError, VerifiedClaims};
 
 /// The most characters of a `kid` that a [`Denial`] repeats.
@@ -34,6 +37,20 @@ pub trait Surroundings {
     ///
     /// When the host cannot say.
     fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// The SHA-256 of the certificate that the client has shown, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn certificate_digest(&self) -> Result<Option<Text>, HostError>;
+
+    /// Who the client is by its certificate, if that was verified.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn peer(&self) -> Result<Option<Peer>, HostError>;
 }
 
 /// A request that wants to pass.
@@ -68,6 +85,7 @@ pub enum Requirement {
 pub struct OfProvider {
     provider: Rc<Provider>,
     audiences: Option<Audiences>,
+    conditions: Conditions,
 }
 
 /// One of several requirements.
@@ -97,6 +115,10 @@ pub struct Everyone {
 pub struct Verified {
     /// Its claims, if somebody looks at them again.
     pub claims: Option<Rc<VerifiedClaims>>,
+    /// The certificate whose holder it is for, if the provider asks for it.
+    pub bound_to: Option<Box<Thumbprint>>,
+    /// Its issuer, if its provider takes tokens of any; else empty.
+    pub issuer: Box<str>,
     /// Whether it is for an audience of its provider.
     pub has_audience: bool,
     /// Its times.
@@ -213,13 +235,14 @@ impl OfProvider {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
-        self.take_all(attempt, outcome).map_err(|denial| {
-            let property = self.provider.output().failure_property();
+        self.take_all(attempt, outcome).inspect_err(|refusal| {
             // Of a token that is missing nothing is left, as in Envoy.
-            if let Some(property) = property.filter(|_| denial.failure != Failure::Missing) {
+            if let Refusal::Denied(denial) = refusal
+                && denial.failure != Failure::Missing
+                && let Some(property) = self.provider.output().failure_property()
+            {
                 outcome.failed.push((property, denial.failure));
             }
-            denial.into()
         })
     }
 
@@ -227,7 +250,7 @@ impl OfProvider {
         &'a self,
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         let provider = &*self.provider;
         let found = provider.locations().find(attempt.headers);
         if found.is_empty() {
@@ -236,6 +259,8 @@ impl OfProvider {
         // The last one first, as in Envoy: it is the one whose failure the client learns of.
         for Found { location, token } in found.into_iter().rev() {
             let token = self.authenticate(location, &token?, attempt, outcome)?;
+            provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
+            self.conditions.check(token.claims.as_deref().map(|it| &it.0), attempt.around)?;
             outcome.accepted.push(Accepted { provider, location, token });
         }
         Ok(())
@@ -278,16 +303,19 @@ fn verify(
     provider.check(&token, audiences, attempt.now)?;
     provider
         .check_signature(&token, |token, key| attempt.around.verify(token, key))
-        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
-    Ok(believe(provider, token))
+        .map_err(|failure| Denial { kid: token.kid().map(printable), ..failure.into() })?;
+    let bound_to = provider.certificate_bound().read(token.claims())?;
+    Ok(believe(provider, token, bound_to))
 }
 
 /// What is kept of a token; the caller has a reason to believe it.
-fn believe(provider: &Provider, token: Token<'_>) -> Rc<Verified> {
+fn believe(provider: &Provider, token: Token<'_>, bound_to: Option<Thumbprint>) -> Rc<Verified> {
     let (written, dates) = (provider.output().write(&token), token.dates());
     let has_audience = provider.allows_audience(token.claims());
+    let issuer = if provider.issuer().is_empty() { token.issuer() } else { "" }.into();
     let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
-    Rc::new(Verified { claims, has_audience, dates, written })
+    let bound_to = bound_to.map(Box::new);
+    Rc::new(Verified { claims, issuer, bound_to, has_audience, dates, written })
 }
 
 /// A `kid` that a log can bear.
@@ -346,14 +374,15 @@ impl Everyone {
         allow_failed: bool,
     ) -> Result<(), Refusal> {
         for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
-            let accepted = token.map_err(Denial::from).and_then(|token| {
-                let (provider, token) = self.authenticate(location, &token, attempt)?;
+            let accepted = token.map_err(Refusal::from).and_then(|token| {
+                let (provider, token) = self.authenticate(location, &token, attempt, outcome)?;
+                provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
                 Ok(Accepted { provider, location, token })
             });
             match accepted {
                 Ok(accepted) => outcome.accepted.push(accepted),
-                Err(_) if allow_failed => {}
-                Err(denial) => return Err(denial.into()),
+                Err(Refusal::Denied(_)) if allow_failed => {}
+                Err(refusal) => return Err(refusal),
             }
         }
         Ok(())
@@ -364,7 +393,14 @@ impl Everyone {
         location: &Location,
         bytes: &[u8],
         attempt: &Attempt<'_>,
+        outcome: &mut Outcome<'_>,
     ) -> Result<(&Provider, Rc<Verified>), Denial> {
+        if let Some((provider, token)) = self.known(location, bytes) {
+            outcome.cache_hits = outcome.cache_hits.saturating_add(1);
+            provider.check_again(&token, None, attempt.now)?;
+            return Ok((provider, token));
+        }
+        outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
         let token = self.parse(bytes)?;
         if !location.allows_issuer(token.issuer()) {
@@ -374,7 +410,24 @@ impl Everyone {
         if bytes.len() > provider.max_token_bytes() {
             return Err(Failure::BadFormat.into());
         }
-        verify(provider, token, None, attempt).map(|token| (provider, token))
+        let token = verify(provider, token, None, attempt)?;
+        provider.cache().borrow_mut().insert(bytes, &token);
+        Ok((provider, token))
+    }
+
+    /// What is known of a token. One provider's token is no other's: the signature alone, which may have
+    /// been verified where a requirement names the provider, does not say that its issuer leads there.
+    fn known(&self, location: &Location, bytes: &[u8]) -> Option<(&Provider, Rc<Verified>)> {
+        self.providers.iter().find_map(|provider| {
+            let token = provider.cache().borrow_mut().get(bytes)?;
+            let issuer = match provider.issuer() {
+                "" => &*token.issuer,
+                issuer => issuer,
+            };
+            let leads_here =
+                location.allows_issuer(issuer) && ptr::eq(self.by_issuer(issuer)?, &**provider);
+            leads_here.then_some((&**provider, token))
+        })
     }
 
     /// Reads a token of any provider.
@@ -404,7 +457,7 @@ impl ExtractOnly {
             if outcome.accepted.iter().any(is_its) {
                 continue;
             }
-            let token = believe(provider, token);
+            let token = believe(provider, token, None);
             outcome.accepted.push(Accepted { provider, location, token });
             outcome.unverified = Some(self.status_header.as_deref());
         }

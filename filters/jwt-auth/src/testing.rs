@@ -4,6 +4,7 @@ mod certificate;
 #[cfg(not(target_arch = "wasm32"))]
 mod host;
 
+use crate::conditions::Peer;
 use crate::crypto;
 use crate::requirement::Surroundings;
 use crate::token::Token;
@@ -22,6 +23,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tollgate::HostError;
+use tollgate::properties::Text;
 
 pub(crate) use certificate::{certificate, certificate_der, element, pem};
 #[cfg(not(target_arch = "wasm32"))]
@@ -75,6 +77,12 @@ pub(crate) struct World {
     pub(crate) verified: Cell<u32>,
     /// The filter state.
     pub(crate) filter_state: BTreeMap<&'static str, &'static str>,
+    /// The SHA-256 of the client's certificate, in hexadecimal.
+    pub(crate) certificate_digest: Option<String>,
+    /// Who the client is.
+    pub(crate) peer: Option<Peer>,
+    /// How often the host was asked about the client.
+    pub(crate) asked: Cell<u32>,
     /// Whether the host fails.
     pub(crate) fails: Option<HostError>,
 }
@@ -90,6 +98,17 @@ impl Surroundings for World {
             Some(error) => Err(error),
             None => Ok(self.filter_state.get(key).map(|value| value.as_bytes().to_vec())),
         }
+    }
+
+    fn certificate_digest(&self) -> Result<Option<Text>, HostError> {
+        self.asked.update(|count| count.saturating_add(1));
+        let digest = self.certificate_digest.as_deref().map(Text::from);
+        self.fails.map_or(Ok(digest), Err)
+    }
+
+    fn peer(&self) -> Result<Option<Peer>, HostError> {
+        self.asked.update(|count| count.saturating_add(1));
+        self.fails.map_or_else(|| Ok(self.peer.clone()), Err)
     }
 }
 

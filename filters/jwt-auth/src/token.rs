@@ -48,6 +48,7 @@ pub struct Token<'a> {
     signed: &'a [u8],
     payload: &'a str,
     signature: &'a str,
+    signature_bytes: Vec<u8>,
 }
 
 impl<'a> Token<'a> {
@@ -74,7 +75,7 @@ impl<'a> Token<'a> {
         let (algorithm, kid) = check_header(&header)?;
         let claims = object(sections.payload, Failure::PayloadBadBase64, Failure::PayloadBadJson)?;
         let dates = check_claims(&claims)?;
-        base64url(sections.signature).ok_or(Failure::SignatureBadBase64)?;
+        let signature_bytes = base64url(sections.signature).ok_or(Failure::SignatureBadBase64)?;
         Ok(Self {
             algorithm,
             kid,
@@ -84,6 +85,7 @@ impl<'a> Token<'a> {
             signed: sections.signed,
             payload: text(sections.payload).ok_or(Failure::PayloadBadBase64)?,
             signature: text(sections.signature).ok_or(Failure::SignatureBadBase64)?,
+            signature_bytes,
         })
     }
 
@@ -146,6 +148,12 @@ impl<'a> Token<'a> {
     pub fn signature(&self) -> &'a str {
         self.signature
     }
+
+    /// The same, decoded.
+    #[must_use]
+    pub fn signature_bytes(&self) -> &[u8] {
+        &self.signature_bytes
+    }
 }
 
 /// The three parts of a compact JWS, none of them empty.
@@ -158,21 +166,34 @@ struct Sections<'a> {
 
 impl<'a> Sections<'a> {
     fn split(token: &'a [u8]) -> Result<Self, Failure> {
-        let mut sections = token.split(|byte| *byte == b'.');
-        let mut next = || sections.next().filter(|section| !section.is_empty());
-        match (next(), next(), next(), sections.next()) {
-            (Some(header), Some(payload), Some(signature), None) => {
-                let end = token.len().saturating_sub(signature.len()).saturating_sub(1);
-                let signed = token.get(..end).ok_or(Failure::BadFormat)?;
-                Ok(Self { header, payload, signature, signed })
-            }
-            _ => Err(Failure::BadFormat),
-        }
+        let cut = || {
+            let (header, rest) = split_at_dot(token)?;
+            let (payload, signature) = split_at_dot(rest)?;
+            let signed = token.get(..token.len().checked_sub(signature.len())?.checked_sub(1)?)?;
+            let is_whole = !(header.is_empty() || payload.is_empty() || signature.is_empty());
+            let ends = is_whole && !signature.contains(&b'.');
+            ends.then_some(Self { header, payload, signature, signed })
+        };
+        cut().ok_or(Failure::BadFormat)
     }
 }
 
+/// What stands before and behind the first dot. Eight bytes without one are passed over at once.
+fn split_at_dot(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let words = bytes.as_chunks::<8>().0.iter();
+    let start = words.take_while(|word| !has_dot(**word)).count().saturating_mul(8);
+    let at = bytes.get(start..)?.iter().position(|byte| *byte == b'.')?.saturating_add(start);
+    Some((bytes.get(..at)?, bytes.get(at.saturating_add(1)..)?))
+}
+
+fn has_dot(word: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let zero_for_dot = u64::from_le_bytes(word) ^ u64::from_le_bytes([b'.'; 8]);
+    zero_for_dot.wrapping_sub(ONES) & !zero_for_dot & (ONES << 7) != 0
+}
+
 /// Decodes base64url (RFC 4648, 5) without padding and in its one canonical form.
-fn base64url(section: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64url(section: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(section).ok()
 }
 

@@ -6,7 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tollgate::config;
 use tollgate::headers::HeaderMap;
+use tollgate::properties::Text;
 use tollgate_jwt_auth::authenticator::{Authenticator, Verdict};
+use tollgate_jwt_auth::conditions::Peer;
 use tollgate_jwt_auth::crypto;
 use tollgate_jwt_auth::requirement::Surroundings;
 use tollgate_jwt_auth::status::Failure;
@@ -56,6 +58,14 @@ impl Surroundings for Proxy {
     }
 
     fn filter_state(&self, _: &str) -> tollgate::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn certificate_digest(&self) -> tollgate::Result<Option<Text>> {
+        Ok(None)
+    }
+
+    fn peer(&self) -> tollgate::Result<Option<Peer>> {
         Ok(None)
     }
 }

@@ -140,7 +140,8 @@ impl HeaderMap {
 
     /// All values of a header, in order; `name` in lower case.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+        let mut pairs = self.iter();
+        std::iter::from_fn(move || pairs.next_value(name.as_bytes()))
     }
 
     /// All pairs, in order.
@@ -149,7 +150,7 @@ impl HeaderMap {
         let table = (self.count as usize).saturating_mul(8);
         let behind_count = self.buffer.get(4..).unwrap_or_default();
         let (lengths, bytes) = behind_count.split_at_checked(table).unwrap_or_default();
-        Iter { lengths, bytes }
+        Iter { lengths: lengths.as_chunks().0.iter(), bytes, start: 0 }
     }
 }
 
@@ -173,19 +174,44 @@ impl fmt::Debug for HeaderMap {
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     /// The lengths of the names and values that are left.
-    lengths: &'a [u8],
-    /// Those names and values, each closed by a zero.
+    lengths: std::slice::Iter<'a, [u8; 8]>,
+    /// All names and values, each closed by a zero.
     bytes: &'a [u8],
+    /// Where the first that is left begins.
+    start: usize,
 }
 
 impl<'a> Iter<'a> {
+    /// The value of the next pair with this name. Looks at no byte of a name of another length.
     #[inline]
-    fn part(&mut self) -> Option<&'a [u8]> {
-        let (length, lengths) = self.lengths.split_first_chunk()?;
-        let (part, rest) = self.bytes.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        (self.lengths, self.bytes) = (lengths, rest.get(1..).unwrap_or_default());
-        Some(part)
+    fn next_value(&mut self, name: &[u8]) -> Option<&'a [u8]> {
+        loop {
+            let pair = self.next_place()?;
+            if pair.value.wrapping_sub(pair.name) == name.len().wrapping_add(1)
+                && self.bytes.get(pair.name..)?.starts_with(name)
+            {
+                return self.bytes.get(pair.value..pair.end);
+            }
+        }
     }
+
+    /// The map was found to be whole, so no sum is more than its size.
+    #[inline]
+    fn next_place(&mut self) -> Option<Place> {
+        let [a, b, c, d, value_length @ ..] = *self.lengths.next()?;
+        let name = self.start;
+        let value = name.wrapping_add(u32::from_le_bytes([a, b, c, d]) as usize).wrapping_add(1);
+        let end = value.wrapping_add(u32::from_le_bytes(value_length) as usize);
+        self.start = end.wrapping_add(1);
+        Some(Place { name, value, end })
+    }
+}
+
+/// Where a pair is: its name and its value begin there, and its value ends.
+struct Place {
+    name: usize,
+    value: usize,
+    end: usize,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -193,7 +219,8 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        Some((self.part()?, self.part()?))
+        let Place { name, value, end } = self.next_place()?;
+        Some((self.bytes.get(name..value.wrapping_sub(1))?, self.bytes.get(value..end)?))
     }
 }
 
@@ -208,7 +235,18 @@ fn length(part: &[u8]) -> u32 {
 
 /// Whether a name or value may stand in a header (RFC 9110, 5.5). Envoy does not look.
 pub(crate) fn is_one_line(bytes: &[u8]) -> bool {
-    !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'))
+    let (words, rest) = bytes.as_chunks();
+    let is_good = |byte: &u8| !matches!(byte, b'\r' | b'\n' | b'\0');
+    rest.iter().all(is_good) && words.iter().all(|word| is_text(*word) || word.iter().all(is_good))
+}
+
+/// Whether none of eight bytes is `\r` or less: what is said of most of them at once. A byte behind one
+/// that is may be taken for one, too.
+fn is_text(word: [u8; 8]) -> bool {
+    const TOP_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(word);
+    let borrowed = word.wrapping_sub(u64::from_le_bytes([b'\r' + 1; 8])) & !word;
+    borrowed & TOP_BITS == 0
 }
 
 #[cfg(test)]
@@ -265,6 +303,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_line_break_is_found_wherever_it_stands(
+            text in "[ -~é\t\u{1}]{0,40}", end in proptest::option::of("[\r\n\0]"), rest in "[ -~]{0,20}",
+        ) {
+            let line = [&*text, end.as_deref().unwrap_or_default(), &rest].concat();
+            prop_assert_eq!(is_one_line(line.as_bytes()), end.is_none());
+        }
+
+        #[test]
+        fn values_are_those_of_the_pairs_with_the_name(
+            pairs in proptest::collection::vec(("[ab]{0,3}", "[ab]{0,3}"), 0..12), name in "[ab]{0,3}",
+        ) {
+            let map = HeaderMap::from_pairs(pairs.clone());
+            let expected: Vec<_> =
+                pairs.iter().filter(|(it, _)| *it == name).map(|(_, value)| value.as_bytes()).collect();
+            prop_assert_eq!(map.get_all(&name).collect::<Vec<_>>(), expected);
+        }
+
         #[test]
         fn pairs_survive_the_buffer(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
             let map = HeaderMap::from_pairs(pairs.clone());

@@ -12,8 +12,10 @@ pub use text::text;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::str::Utf8Error;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 /// The deepest nesting that [`parse`] reads; a larger limit counts as this one.
@@ -66,6 +68,13 @@ impl JsonError {
         Self::Syntax { reason, line, column }
     }
 
+    fn not_utf8(bytes: &[u8], error: &Utf8Error) -> Self {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let lines = || before.split(|byte| *byte == b'\n');
+        let (line, column) = (lines().count(), lines().next_back().map_or(0, <[u8]>::len));
+        Self::Syntax { reason: "not UTF-8".to_owned(), line, column: column.saturating_add(1) }
+    }
+
     fn within(&mut self, segment: &str) {
         if let Self::DuplicateMember { path } = self {
             *path = path::join(segment, path);
@@ -109,7 +118,9 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let max_depth = max_depth.min(DEEPEST);
     let refusal = RefCell::new(None);
     let seed = ValueSeed { max_depth, depth_left: max_depth, refusal: &refusal };
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // At once, and not for each string of it.
+    let text = std::str::from_utf8(bytes).map_err(|error| JsonError::not_utf8(bytes, &error))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed =
         seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match refusal.take() {
@@ -218,14 +229,18 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         };
         let mut members = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            if members.contains_key(&name) {
-                let path = path::member(&name);
-                return Ok(self.refuse(JsonError::DuplicateMember { path }));
+            match members.entry(name) {
+                Entry::Occupied(member) => {
+                    let path = path::member(member.key());
+                    return Ok(self.refuse(JsonError::DuplicateMember { path }));
+                }
+                Entry::Vacant(member) => {
+                    let value = access
+                        .next_value_seed(seed)
+                        .inspect_err(|_| self.within(|| path::member(member.key())))?;
+                    member.insert(value);
+                }
             }
-            let value = access
-                .next_value_seed(seed)
-                .inspect_err(|_| self.within(|| path::member(&name)))?;
-            members.insert(name, value);
         }
         Ok(Value::Object(members))
     }

@@ -122,6 +122,11 @@ pub(crate) fn map_entry<'a>(
 pub(crate) struct Message(Vec<u8>);
 
 impl Message {
+    /// With room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// A field of bytes, text or a message.
     pub(crate) fn bytes(mut self, field: u32, value: &[u8]) -> Self {
         if !value.is_empty() {

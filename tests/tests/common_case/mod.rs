@@ -76,6 +76,24 @@ fn jwt_auth() -> CommonCase {
     }
 }
 
+/// Not so common: a token that was not kept, as if every request had one of its own.
+pub(crate) fn never_seen() -> CommonCase {
+    let mut case = CommonCase { name: "RS256 token never seen", ..jwt_auth() };
+    let keeps_none = json!({ "jwt_max_token_size": 1 });
+    case.configuration["providers"]["accounts"]["jwt_cache_config"] = keeps_none;
+    case
+}
+
+/// The same filter, which keeps up to ten thousand tokens; and all filters, which keep their claims too.
+pub(crate) fn ten_thousand_tokens() -> [CommonCase; 2] {
+    let limit = json!({ "jwt_cache_size": 10_000 });
+    let (mut alone, mut suite) = (jwt_auth(), suite());
+    alone.configuration["providers"]["accounts"]["jwt_cache_config"] = limit.clone();
+    suite.configuration["filters"][0]["jwt_auth"]["providers"]["accounts"]["jwt_cache_config"] =
+        limit;
+    [alone, suite]
+}
+
 fn canary() -> CommonCase {
     CommonCase {
         filter: "canary",

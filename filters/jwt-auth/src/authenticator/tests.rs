@@ -395,7 +395,7 @@ fn a_denial_repeats_only_the_key_id_escaped_and_cut() {
     let authorization = format!("Bearer {token}");
     let authenticator = authenticator();
     let decision = decide(&authenticator, &request("/", &[authorization.as_bytes()]));
-    let Verdict::Denied(Denial { failure: Failure::NoMatchingKey, kid: Some(kid) }) = decision
+    let Verdict::Denied(Denial { failure: Failure::NoMatchingKey, kid: Some(kid), .. }) = decision
     else {
         panic!("{decision:?}")
     };

@@ -4,14 +4,14 @@ use crate::token::Dates;
 use proptest::prelude::*;
 use serde_json::{Map, json};
 use std::collections::HashMap as Model;
-use tollgate::VerifiedClaims;
 
 fn verified(id: u64) -> Rc<Verified> {
     let mut claims = Map::new();
     claims.insert("id".to_owned(), json!(id));
     let dates = Dates { not_before: 0, expires: None, issued_at: None };
     let claims = Some(Rc::new(VerifiedClaims(claims)));
-    Rc::new(Verified { claims, has_audience: true, dates, written: Written::default() })
+    let (issuer, written) = (Box::default(), Written::default());
+    Rc::new(Verified { claims, issuer, bound_to: None, has_audience: true, dates, written })
 }
 
 fn token(id: u64) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Issuers of tokens.
 
-use super::StringMatcher;
+use super::{CertificateBound, StringMatcher};
 use tollgate::config::{CookieName, HeaderName, PositiveDuration, Secret, Whole};
 use tollgate::prelude::*;
 
@@ -60,6 +60,10 @@ pub struct Provider {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub required_type: Option<String>,
+    /// Whether a token must be used over a connection with the client certificate that it names in
+    /// `cnf` (RFC 8705): `off`, `if_present` or `required`. Default: `if_present`.
+    #[serde(default)]
+    pub certificate_bound: CertificateBound,
     /// How many tokens that were verified are remembered, so that they are not verified again.
     #[serde(default)]
     pub jwt_cache_config: JwtCacheConfig,
@@ -143,8 +147,8 @@ pub struct ClaimToHeader {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub claim_path: Option<Vec<ClaimPathSegment>>,
-    /// What stands between the elements of a list. A list with an element that has it, or that is a
-    /// list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
+    /// What stands between the elements of a list. A list with an element that has it, begins or ends
+    /// with a part of it, or is a list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub join: Option<String>,

@@ -71,7 +71,7 @@ fn what_was_joined_behind_a_token_makes_it_a_bad_one() {
     let check = |headers: &[(&str, &str)]| {
         let headers = HeaderMap::from_pairs(headers.iter().copied());
         let found = locations.find(&headers);
-        found.iter().map(|it| it.location.check(it.token.as_ref().unwrap())).collect::<Vec<_>>()
+        found.into_iter().map(|it| it.location.check(&it.token.unwrap())).collect::<Vec<_>>()
     };
     assert_eq!(check(&[(AUTHORIZATION, "Bearer a.b.c")]), [Ok(())]);
     for joined in ["Bearer a.b.c,Bearer a.b.c", "Bearer a.b.c, Basic abc", "Bearer a.b.c,d"] {
@@ -186,7 +186,7 @@ fn a_place_knows_the_issuers_that_use_it() {
     let headers = HeaderMap::from_pairs([("x-token", "1"), (":path", "/?t=2"), ("cookie", "t=3")]);
     let allowed: Vec<_> = locations
         .find(&headers)
-        .iter()
+        .into_iter()
         .map(|found| ["a", "b", ""].map(|issuer| found.location.allows_issuer(issuer)))
         .collect();
     assert_eq!(allowed, [[true, true, false], [false, true, false], [true, true, true]]);

@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 38] = [
+const COUNTERS: [&str; 44] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -20,6 +20,9 @@ const COUNTERS: [&str; 38] = [
     "denied_audience_not_allowed",
     "denied_b64_not_supported",
     "denied_bad_format",
+    "denied_certificate_mismatch",
+    "denied_claims_not_allowed",
+    "denied_cnf_not_thumbprint",
     "denied_crit_not_supported",
     "denied_ed25519_wrong_length",
     "denied_exp_not_integer",
@@ -40,6 +43,8 @@ const COUNTERS: [&str; 38] = [
     "denied_not_yet_valid",
     "denied_payload_bad_base64",
     "denied_payload_bad_json",
+    "denied_peer_not_allowed",
+    "denied_scopes_not_sufficient",
     "denied_signature_bad_base64",
     "denied_sub_not_string",
     "denied_typ_not_accepted",
@@ -49,6 +54,7 @@ const COUNTERS: [&str; 38] = [
     "failures",
     "jwt_cache_hit",
     "jwt_cache_miss",
+    "reported",
     "unwritable_claims",
 ];
 
@@ -111,6 +117,8 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         ("audience_not_allowed", with_claim(json!({ "aud": "x" }))),
         ("no_matching_key", FOREIGN.sign(&claims(json!({})))),
         ("verification_failed", tampered(&good)),
+        ("cnf_not_thumbprint", with_claim(json!({ "cnf": 7 }))),
+        ("certificate_mismatch", with_claim(json!({ "cnf": { "x5t#S256": "A".repeat(43) } }))),
     ];
     authorized(proxy, &[]);
     assert_eq!(stat(proxy, "denied_missing"), 1);
@@ -119,9 +127,15 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         assert_eq!(stat(proxy, &format!("denied_{reason}")), 1, "{reason}");
         assert_eq!(stat(proxy, "denied"), index as u64 + 2, "{reason}");
     }
-    // Each of them once, and nothing else; these need another provider.
-    let others = ["denied_ed25519_wrong_length", "denied_typ_not_accepted"];
-    let is_reason = |name: &&&str| name.starts_with("denied_") && !others.contains(name);
+    // Each of them once, and nothing else but what is looked at only where it is asked for.
+    let on_demand = [
+        "denied_ed25519_wrong_length",
+        "denied_typ_not_accepted",
+        "denied_claims_not_allowed",
+        "denied_scopes_not_sufficient",
+        "denied_peer_not_allowed",
+    ];
+    let is_reason = |name: &&&str| name.starts_with("denied_") && !on_demand.contains(name);
     let reasons: Vec<_> = COUNTERS.iter().filter(is_reason).collect();
     assert_eq!(reasons.len(), cases.len() + 1);
     assert!(reasons.iter().all(|reason| stat(proxy, reason) == 1));

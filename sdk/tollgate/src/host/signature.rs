@@ -84,7 +84,9 @@ pub fn verify(hash: Hash, key: PublicKey<'_>, signature: &[u8], text: &[u8]) -> 
         PublicKey::Der(key) => (key, ""),
         PublicKey::Pem(key) => (&[][..], key),
     };
-    let arguments = Message::default()
+    // A few bytes more for the name of the hash, and for what stands before each field.
+    let sizes = [32, der.len(), pem.len(), signature.len(), text.len()];
+    let arguments = Message::with_capacity(sizes.into_iter().fold(0, usize::saturating_add))
         .bytes(1, hash.name().as_bytes())
         .bytes(2, der)
         .bytes(3, signature)
