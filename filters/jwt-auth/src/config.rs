@@ -19,7 +19,7 @@ pub use matching::{
 };
 pub use named::Named;
 pub use provider::{
-    ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider,
+    ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider, names,
 };
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,

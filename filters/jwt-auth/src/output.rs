@@ -1,7 +1,7 @@
 //! What the upstream learns from a verified token: headers made of its claims and its payload.
 
 use crate::claims::{self, Ambiguous};
-use crate::config::{ClaimToHeader, Provider};
+use crate::config::{self, ClaimToHeader, Provider};
 use crate::extract::Locations;
 use crate::status::Failure;
 use crate::token::{Claims, Token};
@@ -204,10 +204,7 @@ impl ClaimHeader {
         ])?;
         let (field, path) = match (&config.claim_name, &config.claim_path) {
             (Some(name), _) => ("claim_name", name.split('.').map(str::to_owned).collect()),
-            (None, path) => {
-                let segments = path.iter().flatten();
-                ("claim_path", segments.map(|segment| segment.key.clone()).collect::<Vec<_>>())
-            }
+            (None, path) => ("claim_path", config::names(path.as_deref())),
         };
         if path.iter().all(String::is_empty) {
             return Err(ConfigError::new(field, "an empty name", "the name of a claim"));

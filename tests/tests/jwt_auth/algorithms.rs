@@ -9,8 +9,8 @@ use crate::fixtures::{by_path, claims, provider, reasons, with};
 use crate::keys::{in_der, jwks, sign, sign_with, signature, signature_of, with_signature};
 
 /// Every algorithm that both filters know, HMAC aside.
-const ASYMMETRIC: [&str; 9] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const ASYMMETRIC: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
 pub(crate) fn theme() -> Theme {
     let of = |keys: &[Value]| provider(json!({ "local_jwks": jwks::set(keys) }));
@@ -20,6 +20,7 @@ pub(crate) fn theme() -> Theme {
         jwks::rsa(),
         only(jwks::p256(), "ES256"),
         only(jwks::p384(), "ES384"),
+        only(jwks::p521(), "ES512"),
         only(jwks::ed25519(), "EdDSA"),
     ];
     let configuration = by_path([
@@ -39,6 +40,7 @@ pub(crate) fn theme() -> Theme {
         ("rsa", of(&[jwks::rsa()])),
         ("p256", of(&[jwks::p256()])),
         ("p384", of(&[jwks::p384()])),
+        ("p521", of(&[with(jwks::p521(), json!({ "alg": "ES512" }))])),
         ("ed25519", of(&[jwks::ed25519()])),
         ("secret", of(&[jwks::p256(), jwks::secret()])),
         ("encryption", of(&[jwks::rsa(), with(jwks::p256(), json!({ "use": "enc" }))])),
@@ -122,6 +124,8 @@ fn selection() -> Vec<Case> {
         named("/es256", "HS256", "x").denied(reasons::NO_KEY),
         named("/rsa", "RS512", "x").same(200),
         named("/rsa", "PS256", "x").same(200),
+        named("/p521", "ES512", "x").same(200),
+        named("/p521", "ES384", "x").denied(reasons::NO_KEY),
         named("/mixed", "ES256", "x").same(200),
         named("/encryption", "ES256", "x").differs(&KEY_FOR_ANOTHER_PURPOSE),
         named("/signing", "ES256", "x").differs(&KEY_FOR_ANOTHER_PURPOSE),

@@ -38,6 +38,12 @@ fn p384() -> p384::ecdsa::SigningKey {
     p384::ecdsa::SigningKey::from_slice(&[1; 48]).expect("a key")
 }
 
+fn p521() -> p521::ecdsa::SigningKey {
+    // The number must be below the order, which has 521 bits.
+    let number = [&[0; 33][..], &[1; 33]].concat();
+    p521::ecdsa::SigningKey::from_slice(&number).expect("a key")
+}
+
 fn ed25519() -> ed25519_dalek::SigningKey {
     ed25519_dalek::SigningKey::from_bytes(&[3; 32])
 }
@@ -61,6 +67,12 @@ pub(crate) mod jwks {
         let point = super::p384().verifying_key().to_encoded_point(false);
         let [x, y] = [point.x(), point.y()].map(|it| base64url(it.expect("a coordinate")));
         json!({ "kty": "EC", "crv": "P-384", "x": x, "y": y })
+    }
+
+    pub(crate) fn p521() -> Value {
+        let point = p521::ecdsa::VerifyingKey::from(&super::p521()).to_encoded_point(false);
+        let [x, y] = [point.x(), point.y()].map(|it| base64url(it.expect("a coordinate")));
+        json!({ "kty": "EC", "crv": "P-521", "x": x, "y": y })
     }
 
     pub(crate) fn ed25519() -> Value {
@@ -101,6 +113,10 @@ pub(crate) fn signature(algorithm: &str, message: &[u8]) -> Vec<u8> {
         }
         "ES384" => {
             let signature: p384::ecdsa::Signature = p384().sign(message);
+            signature.to_vec()
+        }
+        "ES512" => {
+            let signature: p521::ecdsa::Signature = p521().sign_with_rng(&mut random, message);
             signature.to_vec()
         }
         "EdDSA" | "Ed25519" => ed25519_dalek::Signer::sign(&ed25519(), message).to_vec(),

@@ -130,7 +130,14 @@ pub struct FromHeader {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ClaimPathSegment {
     /// The name of a member.
+    #[schemars(length(min = 1))]
     pub key: String,
+}
+
+/// The names on the way to a claim.
+#[must_use]
+pub fn names(path: Option<&[ClaimPathSegment]>) -> Vec<String> {
+    path.unwrap_or_default().iter().map(|segment| segment.key.clone()).collect()
 }
 
 /// One claim that becomes a header.
