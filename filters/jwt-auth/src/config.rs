@@ -9,6 +9,7 @@ mod denial;
 mod matching;
 mod named;
 mod provider;
+mod remote;
 mod requirement;
 
 pub use conditions::{ClaimCondition, PeerName, Scalar};
@@ -20,6 +21,10 @@ pub use matching::{
 pub use named::Named;
 pub use provider::{
     ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider, names,
+};
+pub use remote::{
+    AsyncFetch, BackOff, Discovery, HttpUri, OnKeysUnavailable, RemoteJwks, RetryPolicy,
+    UnknownKidRefetch,
 };
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,

@@ -95,6 +95,7 @@ failures! {
     26 ClaimsNotAllowed, "claims_not_allowed", "Claims in Jwt are not allowed";
     26 ScopesNotSufficient, "scopes_not_sufficient", "Scopes in Jwt are not sufficient";
     26 PeerNotAllowed, "peer_not_allowed", "Peer is not allowed";
+    40 KeysUnavailable, "keys_unavailable", "Jwks remote fetch is failed";
 }
 
 impl Failure {
