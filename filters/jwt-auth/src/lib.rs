@@ -25,6 +25,7 @@ pub mod output;
 pub mod provider;
 pub mod realm;
 pub mod requirement;
+pub mod roca;
 pub mod rules;
 pub mod self_test;
 pub mod status;

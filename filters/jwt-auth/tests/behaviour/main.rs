@@ -7,6 +7,7 @@
 //! | `form.rs` | what is a token at all |
 //! | `claims.rs` | issuer, audience, times |
 //! | `signatures.rs` | signatures, good and forged; who verifies |
+//! | `agreement.rs` | host and module say the same of a signature |
 //! | `algorithms.rs` | every algorithm with every form of key |
 //! | `key_sets.rs` | which keys there are, and which may verify |
 //! | `output.rs` | what the upstream learns |
@@ -29,6 +30,7 @@
     reason = "a test that goes wrong panics"
 )]
 
+mod agreement;
 mod algorithms;
 mod claims;
 mod common;
