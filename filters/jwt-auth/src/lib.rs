@@ -29,6 +29,7 @@ pub mod provider;
 pub mod realm;
 pub mod remote;
 pub mod requirement;
+pub mod roca;
 pub mod rules;
 pub mod self_test;
 pub mod status;

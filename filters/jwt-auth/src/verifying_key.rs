@@ -4,6 +4,7 @@ use crate::algorithms::Algorithm;
 use crate::curve::Curve;
 use crate::der;
 use crate::fallback;
+use crate::roca;
 
 /// The sizes of an RSA modulus in bits: the least is that of RFC 7518, 3.3; the most bounds what one
 /// request can cost.
@@ -64,6 +65,9 @@ impl VerifyingKey {
         }
         if !matches!(exponent, [3] | [1, 0, 1]) {
             return Err("[e] is neither 3 nor 65537");
+        }
+        if roca::is_weak(modulus) {
+            return Err("[n] is of a kind that can be factored (ROCA)");
         }
         Ok(Self::Rsa(RsaKey {
             modulus: modulus.to_vec(),

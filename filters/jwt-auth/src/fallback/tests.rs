@@ -108,3 +108,20 @@ fn a_key_of_another_family_verifies_nothing() {
     }
     assert!(!verify(Algorithm::HS256, &rsa_public(), &[7; 32], b"x"));
 }
+
+/// RFC 8017, 5.2.2: otherwise a token would have a second form.
+#[test]
+fn a_pss_signature_is_below_the_modulus() {
+    let (modulus, message) = (rsa_key().n(), b"x");
+    let signatures = std::iter::repeat_with(|| {
+        let hash = Sha256::digest(message);
+        rsa_key().sign_with_rng(&mut rand::rngs::OsRng, Pss::new::<Sha256>(), &hash).unwrap()
+    });
+    // One that is small enough for the sum to be as long as the modulus: about half of them are.
+    let (good, more) = signatures
+        .map(|good| (good.clone(), (BigUint::from_bytes_be(&good) + modulus).to_bytes_be()))
+        .find(|(good, more)| more.len() == good.len())
+        .unwrap();
+    assert!(verify(Algorithm::PS256, &rsa_public(), &good, message));
+    assert!(!verify(Algorithm::PS256, &rsa_public(), &more, message));
+}

@@ -6,7 +6,9 @@
 //! | `rules.rs` | which requests need one |
 //! | `form.rs` | what is a token at all |
 //! | `claims.rs` | issuer, audience, times |
-//! | `signatures.rs` | algorithms, good and forged; who verifies |
+//! | `signatures.rs` | signatures, good and forged; who verifies |
+//! | `agreement.rs` | host and module say the same of a signature |
+//! | `algorithms.rs` | every algorithm with every form of key |
 //! | `key_sets.rs` | which keys there are, and which may verify |
 //! | `output.rs` | what the upstream learns |
 //! | `spoofing.rs` | what a client claims to have learnt |
@@ -28,6 +30,8 @@
     reason = "a test that goes wrong panics"
 )]
 
+mod agreement;
+mod algorithms;
 mod claims;
 mod common;
 mod configuration;

@@ -5,8 +5,8 @@ use crate::common::{
     provider, reasons, start, token, token_with_header, with,
 };
 use crate::keys::{
-    ALL, EC, FOREIGN, Key, RSA_KEY, in_der, jwks, large_rsa, rsa_public_der, signature_of,
-    tampered, with_claims_of, with_signature,
+    BY_HOST, EC, FOREIGN, Key, RSA_KEY, in_der, jwks, large_rsa, signature_of, tampered,
+    with_claims_of, with_signature,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -29,9 +29,9 @@ fn only_genuine_tokens_pass(proxy: &Proxy, keys: &[Key]) {
 }
 
 #[tollgate_testkit::test(JwtAuth)]
-fn rs256_rs384_rs512_and_es256_are_verified_by_the_host(proxy: &mut Proxy) {
-    start(proxy, provider(&[RSA_KEY, EC]));
-    only_genuine_tokens_pass(proxy, &ALL);
+fn rs_and_es_are_verified_by_the_host(proxy: &mut Proxy) {
+    start(proxy, provider(&[RSA_KEY, EC, Key::Es384, Key::Es512]));
+    only_genuine_tokens_pass(proxy, &BY_HOST);
     assert!(!has_logged(proxy, "does not verify"));
 }
 
@@ -185,7 +185,7 @@ fn an_algorithm_without_a_key_of_its_kind_is_refused(proxy: &mut Proxy) {
 #[tollgate_testkit::test(JwtAuth)]
 fn a_public_key_is_no_secret_of_hmac(proxy: &mut Proxy) {
     start(proxy, provider(&[RSA_KEY]));
-    let public = rsa_public_der();
+    let public = RSA_KEY.public_key_info();
     for secret in [&public[..], RSA_KEY.jwk()["n"].as_str().unwrap().as_bytes()] {
         let unsigned = RSA_KEY.sign_with(&json!({ "alg": "HS256" }), &claims(json!({})));
         let (signed, _) = unsigned.rsplit_once('.').unwrap();

@@ -1,5 +1,5 @@
 //! The foreign function `verify_signature`, as Envoy has it since 1.37: RSA with PKCS#1 v1.5, and ECDSA
-//! on P-256 and P-384 with signatures in DER (`source/extensions/common/wasm/foreign.cc`,
+//! on P-256, P-384 and P-521 with signatures in DER (`source/extensions/common/wasm/foreign.cc`,
 //! `source/common/crypto/utility_impl.cc`).
 
 use super::SimulatedHost;
@@ -20,7 +20,7 @@ const MAX_RSA_BITS: usize = 16 * 1024;
 
 impl SimulatedHost {
     /// Offers the foreign function `verify_signature`, which truly verifies: RSA with PKCS#1 v1.5 and
-    /// ECDSA (P-256, P-384; signatures in DER), with `sha1`, `sha224`, `sha256`, `sha384` and `sha512`.
+    /// ECDSA (P-256, P-384, P-521; signatures in DER), with `sha1`, `sha224`, `sha256`, `sha384` and `sha512`.
     /// Needs the feature `signatures`.
     ///
     /// ```
@@ -93,6 +93,7 @@ enum PublicKey {
     Rsa(RsaPublicKey),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
+    P521(p521::ecdsa::VerifyingKey),
 }
 
 impl PublicKey {
@@ -117,7 +118,11 @@ impl PublicKey {
                 .map(Self::Rsa);
         }
         let p256 = p256::ecdsa::VerifyingKey::try_from(info.clone()).map(Self::P256);
-        p256.or_else(|_| p384::ecdsa::VerifyingKey::try_from(info).map(Self::P384)).ok()
+        let p384 = || p384::ecdsa::VerifyingKey::try_from(info.clone()).map(Self::P384);
+        p256.or_else(|_| p384()).ok().or_else(|| {
+            let key = p521::PublicKey::try_from(info.clone()).ok()?;
+            p521::ecdsa::VerifyingKey::from_affine(*key.as_affine()).ok().map(Self::P521)
+        })
     }
 
     /// Whether this key made a signature.
@@ -131,6 +136,8 @@ impl PublicKey {
                 .is_ok_and(|it| key.verify_prehash(&hash.padded(32), &it).is_ok()),
             Self::P384(key) => p384::ecdsa::Signature::from_der(signature)
                 .is_ok_and(|it| key.verify_prehash(&hash.padded(48), &it).is_ok()),
+            Self::P521(key) => p521::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|it| key.verify_prehash(&hash.padded(66), &it).is_ok()),
         }
     }
 }
