@@ -69,15 +69,15 @@ impl Answers {
     /// The answer to a request with these headers.
     #[must_use]
     pub fn reply(&self, denial: &Denial, headers: &HeaderMap) -> LocalReply {
-        match self.written(denial.failure).filter(|_| !is_grpc(headers)) {
+        match self.written(denial).filter(|_| !is_grpc(headers)) {
             None => self.plain(denial, headers),
             Some(answer) => self.filled_in(answer, denial, headers),
         }
     }
 
-    fn written(&self, failure: Failure) -> Option<&Answer> {
-        let class = match failure.status() {
-            _ if failure == Failure::Missing => "missing",
+    fn written(&self, denial: &Denial) -> Option<&Answer> {
+        let class = match denial.status() {
+            _ if denial.failure == Failure::Missing => "missing",
             403 => "forbidden",
             503 => "unavailable",
             _ => "invalid",
@@ -88,7 +88,7 @@ impl Answers {
     /// Envoy's words.
     fn plain(&self, denial: &Denial, headers: &HeaderMap) -> LocalReply {
         let failure = denial.failure;
-        let reply = LocalReply::new(failure.status()).details(failure.details());
+        let reply = bare(denial, denial.status());
         match self.strip {
             true => reply,
             false => challenged(reply, denial, headers).body(failure.message()),
@@ -97,9 +97,9 @@ impl Answers {
 
     fn filled_in(&self, answer: &Answer, denial: &Denial, headers: &HeaderMap) -> LocalReply {
         let failure = denial.failure;
-        let status = answer.status.unwrap_or_else(|| failure.status());
+        let status = answer.status.unwrap_or_else(|| denial.status());
         let values = self.placeholders.of(status, failure, headers);
-        let mut reply = LocalReply::new(status).details(failure.details());
+        let mut reply = bare(denial, status);
         if !self.strip && answer.redirect.is_none() && !answer.replaces(CHALLENGE) {
             reply = challenged(reply, denial, headers);
         }
@@ -131,7 +131,20 @@ fn compile(written: &Named<config::Answer>) -> Result<Named<Answer>, ConfigError
     written.try_map(|class, answer| Answer::new(answer).map_err(|error| error.at(class)))
 }
 
+/// What every answer has.
+fn bare(denial: &Denial, status: u16) -> LocalReply {
+    let reply = LocalReply::new(status).details(denial.failure.details());
+    match denial.retry_after {
+        Some(seconds) => reply.header("retry-after", seconds.to_string()),
+        None => reply,
+    }
+}
+
 fn challenged(reply: LocalReply, denial: &Denial, headers: &HeaderMap) -> LocalReply {
+    // Where it is worth to come again with the same token, no other one is asked for.
+    if denial.retry_after.is_some() {
+        return reply;
+    }
     match denial.failure.challenge(&realm(headers), denial.scope.as_deref()) {
         Some(challenge) => reply.header(CHALLENGE, challenge),
         None => reply,

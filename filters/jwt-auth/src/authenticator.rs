@@ -6,15 +6,17 @@ use crate::extract::Locations;
 use crate::output;
 use crate::provider::Provider;
 use crate::requirement::{
-    Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings,
+    Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings, Wanted,
 };
 use crate::rules::RuleMatch;
 use crate::status::Failure;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use tollgate::HostError;
+use tollgate::abi::Status;
 use tollgate::config::{ConfigError, quoted};
 use tollgate::headers::HeaderMap;
+use tollgate::time::Instant;
 
 /// The header that tells why a request would be denied, unless the operator names another one.
 const REPORT_HEADER: &str = "x-jwt-auth-denied";
@@ -74,11 +76,34 @@ pub struct Denial {
     pub kid: Option<String>,
     /// The scopes that the request needs, with blanks between them, if it has too few.
     pub scope: Option<Rc<str>>,
+    /// In how many seconds it is worth to come again, if that it does not pass is not the client's
+    /// fault.
+    pub retry_after: Option<u64>,
+}
+
+impl Denial {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.retry_after {
+            Some(_) => 503,
+            None => self.failure.status(),
+        }
+    }
+}
+
+/// Why a request is not decided.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// The host does not say what the decision depends on. The request must not pass.
+    Host(HostError),
+    /// Keys are wanted first.
+    Keys(Wanted),
 }
 
 impl From<Failure> for Denial {
     fn from(failure: Failure) -> Self {
-        Self { failure, kid: None, scope: None }
+        Self { failure, kid: None, scope: None, retry_after: None }
     }
 }
 
@@ -161,14 +186,14 @@ impl Authenticator {
     }
 
     /// The providers by their names.
-    pub fn providers(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.providers.iter().map(|(name, provider)| (name, &**provider))
+    pub fn providers(&self) -> impl Iterator<Item = (&str, &Rc<Provider>)> {
+        self.providers.iter()
     }
 
     /// Whether a provider has a key that may verify this algorithm.
     #[must_use]
     pub fn uses(&self, algorithm: Algorithm) -> bool {
-        self.providers.values().any(|provider| provider.keys().has(algorithm))
+        self.providers.values().any(|provider| provider.may_use(algorithm))
     }
 
     /// Whether there is a rule at all; without one every request passes.
@@ -183,7 +208,13 @@ impl Authenticator {
         self.output_headers.iter().map(String::as_str)
     }
 
-    /// Decides about a request at `now`, in Unix seconds.
+    /// Whether a provider fetches its keys.
+    #[must_use]
+    pub fn fetches_keys(&self) -> bool {
+        self.providers.values().any(|provider| provider.remote().is_some())
+    }
+
+    /// Decides about a request at `now`, in Unix seconds, with the keys that are there.
     ///
     /// # Errors
     ///
@@ -194,21 +225,41 @@ impl Authenticator {
         now: u64,
         around: &dyn Surroundings,
     ) -> Result<Decision<'_>, HostError> {
+        let remote = self.providers.values().filter_map(|provider| provider.remote());
+        let settled: Vec<_> = remote.cloned().collect();
+        let attempt =
+            Attempt { headers, now, clock: Instant::default(), settled: &settled, around };
+        self.attempt(&attempt).map_err(|stop| match stop {
+            Stop::Host(error) => error,
+            // Not of what is settled.
+            Stop::Keys(_) => HostError::new("keys", Status::InternalFailure),
+        })
+    }
+
+    /// Decides about a request, unless keys have to be fetched for it first: then it is to be decided
+    /// anew, with those keys settled.
+    ///
+    /// # Errors
+    ///
+    /// What has to be done first, or that the host fails.
+    pub fn attempt(&self, attempt: &Attempt<'_>) -> Result<Decision<'_>, Stop> {
+        let Attempt { headers, around, .. } = *attempt;
         if self.bypass_cors_preflight && is_cors_preflight(headers) {
             return Ok(Verdict::Bypassed.into());
         }
-        let Some(requirement) = self.requirement(headers, around)? else {
+        let requirement = self.requirement(headers, around).map_err(Stop::Host)?;
+        let Some(requirement) = requirement else {
             return Ok(Verdict::Allowed.into());
         };
         let mut outcome = Outcome::default();
-        let attempt = Attempt { headers, now, around };
-        let verdict = match requirement.satisfy(&attempt, &mut outcome) {
+        let verdict = match requirement.satisfy(attempt, &mut outcome) {
             Ok(()) => Verdict::Allowed,
             Err(Refusal::Denied(denial)) => {
                 outcome.accepted.clear();
                 Verdict::Denied(denial)
             }
-            Err(Refusal::Host(error)) => return Err(error),
+            Err(Refusal::Host(error)) => return Err(Stop::Host(error)),
+            Err(Refusal::Keys(wanted)) => return Err(Stop::Keys(wanted)),
         };
         Ok(Decision { verdict, outcome })
     }

@@ -9,6 +9,7 @@ mod denial;
 mod matching;
 mod named;
 mod provider;
+mod remote;
 mod requirement;
 
 pub use conditions::{ClaimCondition, PeerName, Scalar};
@@ -18,7 +19,13 @@ pub use matching::{
     StringMatcher, UriTemplate,
 };
 pub use named::Named;
-pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use provider::{
+    ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider, names,
+};
+pub use remote::{
+    AsyncFetch, BackOff, Discovery, HttpUri, OnKeysUnavailable, RemoteJwks, RetryPolicy,
+    UnknownKidRefetch,
+};
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
 };

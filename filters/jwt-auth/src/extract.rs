@@ -161,7 +161,7 @@ impl Locations {
                     list.insert(index, Location { place, issuers: Issuers::default() });
                 }
                 if let Some(location) = list.get_mut(index) {
-                    location.issuers.add(&provider.issuer);
+                    location.issuers.add(provider.issuer());
                 }
             }
         }

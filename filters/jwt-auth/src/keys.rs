@@ -17,6 +17,9 @@ use serde_json::{Map, Value};
 use std::fmt;
 use tollgate::json::{self, JsonError};
 
+/// The most keys of a set: bounds what it costs to read one.
+const MAX_KEYS: usize = 1000;
+
 /// The deepest nesting of a key set.
 const MAX_JSON_DEPTH: usize = 32;
 
@@ -69,6 +72,8 @@ pub enum KeySetError {
     KeysNotList,
     /// Text in PEM that is no public key, or one that cannot be used; why.
     BadPem(&'static str),
+    /// It has more keys than are read; how many.
+    TooMany(usize),
     /// No key can be used; why.
     NoneUsable(Vec<Skipped>),
 }
@@ -81,6 +86,9 @@ impl fmt::Display for KeySetError {
             Self::NoKeys => f.write_str("Jwks does not have [keys] field"),
             Self::KeysNotList => f.write_str("[keys] in Jwks is not an array"),
             Self::BadPem(reason) => write!(f, "PEM pubkey parse fails; {reason}"),
+            Self::TooMany(count) => {
+                write!(f, "Jwks has {count} keys, allowed are {MAX_KEYS}")
+            }
             Self::NoneUsable(skipped) => {
                 f.write_str("Jwks doesn't have any valid public key")?;
                 skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
@@ -119,16 +127,25 @@ impl KeySet {
             return Err(KeySetError::NotObject);
         };
         match set.get("keys") {
-            Some(Value::Array(list)) => Self::of(list.iter().map(|jwk| Key::of_jwk(jwk, allowed))),
+            Some(Value::Array(list)) => {
+                Self::of(list.len(), list.iter().map(|jwk| Key::of_jwk(jwk, allowed)))
+            }
             Some(_) => Err(KeySetError::KeysNotList),
             None => {
                 let certificates = certificates(&set).ok_or(KeySetError::NoKeys)?;
-                Self::of(certificates.map(|(kid, text)| Key::of_certificate(kid, text, allowed)))
+                let key = |(kid, text)| Key::of_certificate(kid, text, allowed);
+                Self::of(set.len(), certificates.map(key))
             }
         }
     }
 
-    fn of(all: impl Iterator<Item = Result<Key, &'static str>>) -> Result<Self, KeySetError> {
+    fn of(
+        count: usize,
+        all: impl Iterator<Item = Result<Key, &'static str>>,
+    ) -> Result<Self, KeySetError> {
+        if count > MAX_KEYS {
+            return Err(KeySetError::TooMany(count));
+        }
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for (index, key) in all.enumerate() {
             match key {
@@ -163,6 +180,18 @@ impl KeySet {
         self.keys.iter().any(|key| key.algorithms.contains(&algorithm))
     }
 
+    /// Whether a key has this id.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether all keys of another set are in this one.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| self.keys.iter().any(|it| it.is(key)))
+    }
+
     /// The keys that were left out.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
@@ -171,6 +200,11 @@ impl KeySet {
 }
 
 impl Key {
+    /// Whether it is the same key, with the same id and for the same algorithms.
+    fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.kid == other.kid && self.algorithms == other.algorithms
+    }
+
     /// A key for the algorithms that are allowed, or for the one of its own `alg` alone.
     fn new(
         key: VerifyingKey,

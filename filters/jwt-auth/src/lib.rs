@@ -27,6 +27,7 @@ pub mod keys;
 pub mod output;
 pub mod provider;
 pub mod realm;
+pub mod remote;
 pub mod requirement;
 pub mod rules;
 pub mod self_test;
@@ -39,12 +40,13 @@ pub mod weight;
 mod testing;
 
 use answer::Answers;
-use authenticator::{Authenticator, Decision, Denial, Verdict};
+use authenticator::{Authenticator, Decision, Denial, Stop, Verdict};
 use conditions::Peer;
 use config::Mode;
 use extract::{Place, without_param};
 use output::failure_json;
-use requirement::{Outcome, Surroundings};
+use remote::{FetchStats, Keeper, Reason, RemoteKeys};
+use requirement::{Attempt, Outcome, Surroundings, Wanted};
 use self_test::Verifier;
 use status::Failure;
 use std::rc::Rc;
@@ -53,7 +55,7 @@ use tollgate::host::{Declaration, Kind, Property};
 use tollgate::metrics::MemoryGauge;
 use tollgate::prelude::*;
 use tollgate::properties::{Properties, Text};
-use tollgate::time;
+use tollgate::time::{self, Instant};
 use verifying_key::VerifyingKey;
 
 /// What is reported of a request about which the host did not say what is needed to decide.
@@ -63,6 +65,8 @@ const HOST_FAILED: &str = "host_failed";
 #[derive(Debug)]
 pub struct JwtAuth {
     authenticator: Authenticator,
+    /// Who fetches the keys of the providers that do not have them.
+    keepers: Vec<Rc<Keeper>>,
     /// What tokens may leave in the filter state.
     properties: Vec<(Rc<str>, Property)>,
     answers: Answers,
@@ -80,6 +84,9 @@ struct Stats {
     jwt_cache_miss: Counter,
     unwritable_claims: Counter,
     memory: MemoryGauge,
+    jwks_served_stale: Counter,
+    keys_unavailable_allowed: Counter,
+    fetches: FetchStats,
     failures: Vec<(Failure, Counter)>,
 }
 
@@ -99,7 +106,8 @@ impl HttpFilter for JwtAuth {
         test_verifiers(&authenticator)?;
         report(&authenticator);
         let properties = declare(&authenticator, setup)?;
-        Ok(Self { authenticator, properties, answers, stats })
+        let keepers = keepers(&authenticator, stats.fetches)?;
+        Ok(Self { authenticator, keepers, properties, answers, stats })
     }
 
     async fn request(&self, request: &mut Request<'_>) -> Result<Flow> {
@@ -108,33 +116,12 @@ impl HttpFilter for JwtAuth {
         for name in self.authenticator.output_headers() {
             request.headers_mut().remove(name)?;
         }
-        let now = time::unix_seconds()?;
-        let decision = self.authenticator.decide(request.headers()?, now, &request.properties());
-        let Decision { verdict, outcome } = match (decision, self.authenticator.reports_in()) {
-            (Err(error), Some(header)) => {
-                tollgate::warn!("tollgate jwt_auth: not decided, only reported: {error}");
-                return self.let_pass(header, HOST_FAILED, request);
-            }
-            (decision, _) => decision?,
-        };
-        self.stats.count_cache(&outcome);
-        for (name, failure) in &outcome.failed {
-            self.leave(name, &failure_json(*failure))?;
+        match self.attempt(request, &[]) {
+            Ok(decision) => self.act(decision, request),
+            Err(Stop::Host(error)) => self.cannot_decide(error, request),
+            // Rare, and large: not a part of what every request needs.
+            Err(Stop::Keys(wanted)) => Box::pin(self.wait_for(wanted, request)).await,
         }
-        match verdict {
-            Verdict::Bypassed => self.stats.cors_preflight_bypassed.increment(),
-            Verdict::Allowed => self.apply(&outcome, request)?,
-            Verdict::Denied(denial) => {
-                self.stats.count(&denial);
-                if let Some(header) = self.authenticator.reports_in() {
-                    return self.let_pass(header, denial.failure.name(), request);
-                }
-                self.stats.denied.increment();
-                return Ok(Flow::Reply(self.answers.reply(&denial, request.headers()?)));
-            }
-        }
-        self.stats.allowed.increment();
-        Ok(Flow::Continue)
     }
 }
 
@@ -170,6 +157,63 @@ impl Surroundings for Properties {
 }
 
 impl JwtAuth {
+    fn attempt(
+        &self,
+        request: &mut Request<'_>,
+        settled: &[Rc<RemoteKeys>],
+    ) -> std::result::Result<Decision<'_>, Stop> {
+        let now = time::unix_seconds().map_err(Stop::Host)?;
+        let clock = match self.keepers.is_empty() {
+            true => Instant::default(),
+            false => Instant::now().map_err(Stop::Host)?,
+        };
+        let around = &request.properties();
+        let headers = request.headers().map_err(Stop::Host)?;
+        self.authenticator.attempt(&Attempt { headers, now, clock, settled, around })
+    }
+
+    /// Fetches what is wanted, each provider's keys once at most, and decides with what came.
+    async fn wait_for(&self, mut wanted: Wanted, request: &mut Request<'_>) -> Result<Flow> {
+        let mut settled = Vec::new();
+        loop {
+            let Wanted { keys, reason } = wanted;
+            if let Some(keeper) = self.keepers.iter().find(|keeper| keeper.keeps(&keys)) {
+                keeper.settle(reason).await?;
+            }
+            if reason != Reason::Look {
+                settled.push(keys);
+            }
+            match self.attempt(request, &settled) {
+                Ok(decision) => return self.act(decision, request),
+                Err(Stop::Host(error)) => return self.cannot_decide(error, request),
+                Err(Stop::Keys(next)) => wanted = next,
+            }
+        }
+    }
+
+    /// Does what was decided.
+    fn act(&self, decision: Decision<'_>, request: &mut Request<'_>) -> Result<Flow> {
+        let Decision { verdict, outcome } = decision;
+        self.stats.count_cache(&outcome);
+        for (name, failure) in &outcome.failed {
+            self.leave(name, &failure_json(*failure))?;
+        }
+        match verdict {
+            Verdict::Bypassed => self.stats.cors_preflight_bypassed.increment(),
+            Verdict::Allowed => self.apply(&outcome, request)?,
+            Verdict::Denied(denial) => {
+                self.stats.count(&denial);
+                if let Some(header) = self.authenticator.reports_in() {
+                    return self.let_pass(header, denial.failure.name(), request);
+                }
+                self.stats.denied.increment();
+                return Ok(Flow::Reply(self.answers.reply(&denial, request.headers()?)));
+            }
+        }
+        self.stats.allowed.increment();
+        Ok(Flow::Continue)
+    }
+
     /// Lets the upstream know what the tokens have brought.
     fn apply(&self, outcome: &Outcome<'_>, request: &mut Request<'_>) -> Result<()> {
         let mut clear_route_cache = false;
@@ -213,6 +257,13 @@ impl JwtAuth {
         }
     }
 
+    /// A request about which the host does not say enough passes only where all do.
+    fn cannot_decide(&self, error: HostError, request: &mut Request<'_>) -> Result<Flow> {
+        let Some(header) = self.authenticator.reports_in() else { return Err(error) };
+        tollgate::warn!("tollgate jwt_auth: not decided, only reported: {error}");
+        self.let_pass(header, HOST_FAILED, request)
+    }
+
     /// Lets a request pass that would not, and tells the upstream why.
     fn let_pass(&self, header: &str, reason: &str, request: &mut Request<'_>) -> Result<Flow> {
         self.stats.reported.increment();
@@ -244,6 +295,13 @@ impl Stats {
             jwt_cache_miss: metrics.counter("jwt_cache_miss")?,
             unwritable_claims: metrics.counter("unwritable_claims")?,
             memory: MemoryGauge::new(&setup.metrics())?,
+            jwks_served_stale: metrics.counter("jwks_served_stale")?,
+            keys_unavailable_allowed: metrics.counter("keys_unavailable_allowed")?,
+            fetches: FetchStats {
+                success: metrics.counter("jwks_fetch_success")?,
+                failed: metrics.counter("jwks_fetch_failed")?,
+                unknown_kid: metrics.counter("jwks_refetch_unknown_kid")?,
+            },
             failures,
         })
     }
@@ -255,6 +313,12 @@ impl Stats {
         if outcome.cache_misses > 0 {
             self.jwt_cache_miss.add(outcome.cache_misses);
             self.memory.update();
+        }
+        if outcome.stale_keys > 0 {
+            self.jwks_served_stale.increment();
+        }
+        if outcome.waived > 0 {
+            self.keys_unavailable_allowed.increment();
         }
     }
 
@@ -297,6 +361,18 @@ fn remove(place: &Place, request: &mut Request<'_>) -> Result<()> {
     }
 }
 
+/// Begins to keep the keys of those providers that fetch them.
+fn keepers(
+    authenticator: &Authenticator,
+    stats: FetchStats,
+) -> Result<Vec<Rc<Keeper>>, ConfigError> {
+    let mut keepers = Vec::new();
+    for (name, provider) in authenticator.providers() {
+        keepers.extend(Keeper::start(name, provider, stats)?);
+    }
+    Ok(keepers)
+}
+
 /// Has the known answers of the algorithms in use verified, and tells the operator of slow ones.
 fn test_verifiers(authenticator: &Authenticator) -> Result<(), ConfigError> {
     for group in self_test::GROUPS {
@@ -318,7 +394,8 @@ fn test_verifiers(authenticator: &Authenticator) -> Result<(), ConfigError> {
 /// Tells the operator what is allowed but rarely meant.
 fn report(authenticator: &Authenticator) {
     for (name, provider) in authenticator.providers() {
-        for skipped in provider.keys().skipped() {
+        let keys = provider.local_keys();
+        for skipped in keys.iter().flat_map(|keys| keys.skipped()) {
             tollgate::warn!("tollgate jwt_auth: provider {name:?}: a key is not used: {skipped}");
         }
     }

@@ -6,14 +6,19 @@ use crate::config::{self, CertificateBound};
 use crate::extract::{self, Locations};
 use crate::keys::KeySet;
 use crate::output::Output;
+use crate::remote::RemoteKeys;
 use crate::requirement::Verified;
 use crate::rules::TextMatch;
 use crate::status::Failure;
 use crate::token::{self, Claims, Dates, Token};
 use crate::verifying_key::VerifyingKey;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
-use tollgate::config::{ConfigError, Secret};
+use tollgate::config::{ConfigError, Secret, exactly_one};
+
+/// A signature of 64 bytes (RFC 8032, 5.1.6) in base64url.
+const ED25519_SIGNATURE_CHARACTERS: usize = 86;
 
 /// The default for `clock_skew_seconds`.
 const CLOCK_SKEW_SECONDS: u32 = 60;
@@ -32,10 +37,18 @@ pub struct Provider {
     locations: Locations,
     forward: bool,
     certificate_bound: CertificateBound,
-    keys: KeySet,
+    algorithms: Vec<Algorithm>,
+    keys: Keys,
     output: Output,
     cache: RefCell<Cache>,
     keeps_claims: Cell<bool>,
+}
+
+/// Where the keys are.
+#[derive(Debug)]
+enum Keys {
+    Local(Rc<KeySet>),
+    Remote(Rc<RemoteKeys>),
 }
 
 /// Who tokens may be for; anybody, if it is empty.
@@ -64,8 +77,9 @@ impl Provider {
             let allowed = "a type such as \"at+jwt\"";
             return Err(ConfigError::new("required_type", "an empty type", allowed));
         }
+        let keys = Keys::new(config, &algorithms)?;
         Ok(Self {
-            issuer: config.issuer.clone(),
+            issuer: config.issuer().to_owned(),
             audiences: Audiences::new(&config.audiences),
             clock_skew: u64::from(skew),
             require_expiration: config.require_expiration,
@@ -78,7 +92,8 @@ impl Provider {
             locations: Locations::of([config]),
             forward: config.forward,
             certificate_bound: config.certificate_bound,
-            keys: keys(&config.local_jwks, &algorithms).map_err(|error| error.at("local_jwks"))?,
+            algorithms,
+            keys,
             output: Output::new(config)?,
             cache: RefCell::new(Cache::new(limits(config.jwt_cache_config))),
             keeps_claims: Cell::new(false),
@@ -126,10 +141,37 @@ impl Provider {
         self.keeps_claims.get()
     }
 
-    /// The keys.
+    /// The keys that stand in the configuration, if they do.
     #[must_use]
-    pub fn keys(&self) -> &KeySet {
-        &self.keys
+    pub fn local_keys(&self) -> Option<&Rc<KeySet>> {
+        match &self.keys {
+            Keys::Local(keys) => Some(keys),
+            Keys::Remote(_) => None,
+        }
+    }
+
+    /// The keys that are fetched, if they are.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Rc<RemoteKeys>> {
+        match &self.keys {
+            Keys::Local(_) => None,
+            Keys::Remote(keys) => Some(keys),
+        }
+    }
+
+    /// What tokens may be signed with.
+    #[must_use]
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// Whether a key that it has, or may fetch, verifies this algorithm.
+    #[must_use]
+    pub fn may_use(&self, algorithm: Algorithm) -> bool {
+        match &self.keys {
+            Keys::Local(keys) => keys.has(algorithm),
+            Keys::Remote(_) => self.algorithms.contains(&algorithm),
+        }
     }
 
     /// What a good token becomes for the upstream.
@@ -232,24 +274,58 @@ impl Provider {
         }
     }
 
-    /// Whether one of the keys made the signature of a token; `verify` says it of one key.
+    /// Whether one of these keys made the signature of a token; `verify` says it of one key.
     ///
     /// # Errors
     ///
-    /// [`Failure::NoMatchingKey`] when no key may be asked, [`Failure::VerificationFailed`] when
-    /// none of those asked made it.
+    /// [`Failure::NoMatchingKey`] when no key may be asked, [`Failure::Ed25519WrongLength`] as in Envoy,
+    /// [`Failure::VerificationFailed`] when none of those asked made it.
     pub fn check_signature(
         &self,
+        keys: &KeySet,
         token: &Token<'_>,
         verify: impl Fn(&Token<'_>, &VerifyingKey) -> bool,
     ) -> Result<(), Failure> {
-        let mut keys = self.keys.matching(token.algorithm(), token.kid()).peekable();
+        let mut keys = keys.matching(token.algorithm(), token.kid()).peekable();
         if keys.peek().is_none() {
             return Err(Failure::NoMatchingKey);
+        }
+        let length = token.signature().len();
+        if token.algorithm() == Algorithm::EdDSA && length != ED25519_SIGNATURE_CHARACTERS {
+            return Err(Failure::Ed25519WrongLength);
         }
         match keys.any(|key| verify(token, key)) {
             true => Ok(()),
             false => Err(Failure::VerificationFailed),
+        }
+    }
+}
+
+impl Keys {
+    fn new(config: &config::Provider, algorithms: &[Algorithm]) -> Result<Self, ConfigError> {
+        exactly_one(&[
+            ("local_jwks", config.local_jwks.is_some()),
+            ("remote_jwks", config.remote_jwks.is_some()),
+            ("discovery", config.discovery.is_some()),
+        ])?;
+        if let Some(remote) = RemoteKeys::new(config)? {
+            return Ok(Self::Remote(Rc::new(remote)));
+        }
+        for (field, is_there) in [
+            ("unknown_kid_refetch", config.unknown_kid_refetch.is_some()),
+            ("on_keys_unavailable", config.on_keys_unavailable.is_some()),
+            ("stale_if_error", config.stale_if_error.is_some()),
+        ] {
+            if is_there {
+                let allowed = "`remote_jwks` or `discovery` beside it";
+                return Err(ConfigError::new(field, "`local_jwks` beside it", allowed));
+            }
+        }
+        match &config.local_jwks {
+            Some(jwks) => keys(jwks, algorithms)
+                .map(|keys| Self::Local(Rc::new(keys)))
+                .map_err(|error| error.at("local_jwks")),
+            None => Err(ConfigError::new("local_jwks", "nothing", "a key set")),
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::authenticator::Denial;
 use crate::binding::Thumbprint;
 use crate::conditions::{Conditions, Peer};
 use crate::extract::{Found, Location, Locations};
+use crate::keys::KeySet;
 use crate::output::Written;
 use crate::provider::{Audiences, Provider};
+use crate::remote::{Lack, Reason, RemoteKeys, Usable};
 use crate::status::Failure;
 use crate::token::{Dates, Token};
 use crate::verifying_key::VerifyingKey;
@@ -21,6 +23,7 @@ use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
 use tollgate::properties::Text;
+use tollgate::time::Instant;
 use tollgate::{HostError, VerifiedClaims};
 
 /// The most characters of a `kid` that a [`Denial`] repeats.
@@ -59,6 +62,10 @@ pub struct Attempt<'r> {
     pub headers: &'r HeaderMap,
     /// The time in Unix seconds.
     pub now: u64,
+    /// The monotonic clock, by which fetched keys get old.
+    pub clock: Instant,
+    /// The keys for which all has been done that can be.
+    pub settled: &'r [Rc<RemoteKeys>],
     /// All else.
     pub around: &'r dyn Surroundings,
 }
@@ -145,12 +152,16 @@ pub struct Outcome<'a> {
     pub accepted: Vec<Accepted<'a>>,
     /// The header that says that they were not verified, if they were not.
     pub unverified: Option<Option<&'a str>>,
-    /// What to leave in the filter state about tokens that are missing or bad.
+    /// What to leave in the filter state about tokens that are bad.
     pub failed: Vec<(&'a str, Failure)>,
     /// How many tokens had been verified before.
     pub cache_hits: u64,
     /// How many had not.
     pub cache_misses: u64,
+    /// How many were looked at with keys that have expired.
+    pub stale_keys: u64,
+    /// How many could not be verified, and counted as not there.
+    pub waived: u64,
 }
 
 /// Why a requirement is not satisfied.
@@ -160,6 +171,36 @@ pub enum Refusal {
     Denied(Denial),
     /// The host did not answer.
     Host(HostError),
+    /// Keys are wanted first.
+    Keys(Wanted),
+}
+
+/// Keys that are wanted before a request can be decided.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The keys.
+    pub keys: Rc<RemoteKeys>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Outcome<'_> {
+    /// Forgets accepted tokens from `start` that were accepted before it: another part of a requirement
+    /// has met the same tokens, and their claims must not arrive twice.
+    fn forget_repeated(&mut self, start: usize) {
+        let added = self.accepted.split_off(start.min(self.accepted.len()));
+        let is_known = |new: &Accepted<'_>| self.accepted.iter().any(|old| old.is_same(new));
+        let new: Vec<_> = added.into_iter().filter(|accepted| !is_known(accepted)).collect();
+        self.accepted.extend(new);
+    }
+}
+
+impl Accepted<'_> {
+    fn is_same(&self, other: &Self) -> bool {
+        ptr::eq(self.provider, other.provider)
+            && self.location.place() == other.location.place()
+            && self.token.written == other.token.written
+    }
 }
 
 impl From<HostError> for Refusal {
@@ -194,7 +235,12 @@ impl Requirement {
         match self {
             Self::Provider(one) => one.satisfy(attempt, outcome),
             Self::Any(any) => any.satisfy(attempt, outcome),
-            Self::All(all) => all.iter().try_for_each(|one| one.satisfy(attempt, outcome)),
+            Self::All(all) => all.iter().try_for_each(|one| {
+                let before = outcome.accepted.len();
+                one.satisfy(attempt, outcome)?;
+                outcome.forget_repeated(before);
+                Ok(())
+            }),
             Self::AllowMissing(everyone) => everyone.satisfy(attempt, outcome, false),
             Self::AllowMissingOrFailed(everyone) => everyone.satisfy(attempt, outcome, true),
             Self::ExtractOnly(extract) => {
@@ -212,7 +258,9 @@ impl OfProvider {
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
         self.take_all(attempt, outcome).inspect_err(|refusal| {
+            // Of a token that is missing nothing is left, as in Envoy.
             if let Refusal::Denied(denial) = refusal
+                && denial.failure != Failure::Missing
                 && let Some(property) = self.provider.output().failure_property()
             {
                 outcome.failed.push((property, denial.failure));
@@ -246,14 +294,20 @@ impl OfProvider {
         bytes: &[u8],
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'_>,
-    ) -> Result<Rc<Verified>, Denial> {
+    ) -> Result<Rc<Verified>, Refusal> {
         let provider = &*self.provider;
         let audiences = self.audiences.as_ref();
+        // What is asked of claims cannot be answered by those of a token that nobody has verified.
+        let may_waive = !self.conditions.need_claims();
         let cached = provider.cache().borrow_mut().get(bytes);
         if let Some(token) = cached {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
             provider.check_again(&token, audiences, attempt.now)?;
-            return Ok(token);
+            // A token is believed for as long as the key that has verified it.
+            return match attempt.keys(provider, None, may_waive, outcome)? {
+                Some(_) => Ok(token),
+                None => Ok(waive(&token.dates, outcome)),
+            };
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
@@ -261,22 +315,78 @@ impl OfProvider {
         if !location.allows_issuer(token.issuer()) {
             return Err(Failure::UnknownIssuer.into());
         }
-        let token = verify(provider, token, audiences, attempt)?;
+        provider.check(&token, audiences, attempt.now)?;
+        let Some(keys) = attempt.keys(provider, Some(&token), may_waive, outcome)? else {
+            return Ok(waive(&token.dates(), outcome));
+        };
+        let token = verify(provider, token, &keys, attempt)?;
         provider.cache().borrow_mut().insert(bytes, &token);
         Ok(token)
     }
 }
 
-/// Checks the claims and the signature of a token whose issuer is that of the provider.
+impl Attempt<'_> {
+    /// The keys of a provider, for a token that is not verified yet or for one that was. None, if there
+    /// are none and the token counts as not there, which it may.
+    fn keys(
+        &self,
+        provider: &Provider,
+        token: Option<&Token<'_>>,
+        may_waive: bool,
+        outcome: &mut Outcome<'_>,
+    ) -> Result<Option<Rc<KeySet>>, Refusal> {
+        let Some(remote) = provider.remote() else { return Ok(provider.local_keys().cloned()) };
+        let is_settled = self.settled.iter().any(|it| Rc::ptr_eq(it, remote));
+        let usable = match token {
+            None => remote.usable(self.clock, is_settled),
+            // No key that could be fetched would verify it.
+            Some(token) if !provider.algorithms().contains(&token.algorithm()) => {
+                return Err(no_key(token).into());
+            }
+            Some(token) => remote.usable_for(token, self.clock, is_settled),
+        };
+        match usable {
+            Ok(Usable { keys, are_stale }) => {
+                outcome.stale_keys = outcome.stale_keys.saturating_add(u64::from(are_stale));
+                Ok(Some(keys))
+            }
+            Err(Lack::Wanted(reason)) => {
+                Err(Refusal::Keys(Wanted { keys: remote.clone(), reason }))
+            }
+            Err(Lack::Unavailable { is_allowed: true, .. }) if may_waive => Ok(None),
+            Err(Lack::Unavailable { retry_after, .. }) => {
+                Err(Denial { retry_after, ..Failure::KeysUnavailable.into() }.into())
+            }
+        }
+    }
+}
+
+fn no_key(token: &Token<'_>) -> Denial {
+    Denial { kid: token.kid().map(printable), ..Failure::NoMatchingKey.into() }
+}
+
+/// What is kept of a token that could not be verified, and counts as not there.
+fn waive(dates: &Dates, outcome: &mut Outcome<'_>) -> Rc<Verified> {
+    outcome.waived = outcome.waived.saturating_add(1);
+    Rc::new(Verified {
+        claims: None,
+        issuer: Box::default(),
+        bound_to: None,
+        has_audience: false,
+        dates: *dates,
+        written: Written::default(),
+    })
+}
+
+/// Checks the signature of a token whose claims are what the provider wants.
 fn verify(
     provider: &Provider,
     token: Token<'_>,
-    audiences: Option<&Audiences>,
+    keys: &KeySet,
     attempt: &Attempt<'_>,
 ) -> Result<Rc<Verified>, Denial> {
-    provider.check(&token, audiences, attempt.now)?;
     provider
-        .check_signature(&token, |token, key| attempt.around.verify(token, key))
+        .check_signature(keys, &token, |token, key| attempt.around.verify(token, key))
         .map_err(|failure| Denial { kid: token.kid().map(printable), ..failure.into() })?;
     let bound_to = provider.certificate_bound().read(token.claims())?;
     Ok(believe(provider, token, bound_to))
@@ -308,7 +418,7 @@ impl AnyOf {
         for child in &self.children {
             match child.satisfy(attempt, outcome) {
                 Ok(()) => return Ok(()),
-                Err(Refusal::Host(error)) => return Err(error.into()),
+                Err(stop @ (Refusal::Host(_) | Refusal::Keys(_))) => return Err(stop),
                 Err(Refusal::Denied(next)) => {
                     outcome.accepted.truncate(before);
                     outcome.unverified = unverified;
@@ -368,11 +478,14 @@ impl Everyone {
         bytes: &[u8],
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'_>,
-    ) -> Result<(&Provider, Rc<Verified>), Denial> {
+    ) -> Result<(&Provider, Rc<Verified>), Refusal> {
         if let Some((provider, token)) = self.known(location, bytes) {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
             provider.check_again(&token, None, attempt.now)?;
-            return Ok((provider, token));
+            return match attempt.keys(provider, None, true, outcome)? {
+                Some(_) => Ok((provider, token)),
+                None => Ok((provider, waive(&token.dates, outcome))),
+            };
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
@@ -384,7 +497,11 @@ impl Everyone {
         if bytes.len() > provider.max_token_bytes() {
             return Err(Failure::BadFormat.into());
         }
-        let token = verify(provider, token, None, attempt)?;
+        provider.check(&token, None, attempt.now)?;
+        let Some(keys) = attempt.keys(provider, Some(&token), true, outcome)? else {
+            return Ok((provider, waive(&token.dates(), outcome)));
+        };
+        let token = verify(provider, token, &keys, attempt)?;
         provider.cache().borrow_mut().insert(bytes, &token);
         Ok((provider, token))
     }

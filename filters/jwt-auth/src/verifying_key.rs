@@ -20,6 +20,7 @@ const RSA: &[Algorithm] = &[
 ];
 
 /// A key that verifies signatures. It has no `Debug`: it may be a secret.
+#[derive(PartialEq, Eq)]
 pub enum VerifyingKey {
     /// For RS* and PS*.
     Rsa(RsaKey),
@@ -32,6 +33,7 @@ pub enum VerifyingKey {
 }
 
 /// An RSA public key.
+#[derive(PartialEq, Eq)]
 pub struct RsaKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
@@ -39,6 +41,7 @@ pub struct RsaKey {
 }
 
 /// A point on a curve of NIST.
+#[derive(PartialEq, Eq)]
 pub struct EcKey {
     curve: Curve,
     point: Vec<u8>,

@@ -183,7 +183,6 @@ pub struct Iter<'a> {
 
 impl<'a> Iter<'a> {
     /// The value of the next pair with this name. Looks at no byte of a name of another length.
-    #[inline]
     fn next_value(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         loop {
             let pair = self.next_place()?;
@@ -234,6 +233,9 @@ fn length(part: &[u8]) -> u32 {
 }
 
 /// Whether a name or value may stand in a header (RFC 9110, 5.5). Envoy does not look.
+///
+/// Not inlined: it would be there for each kind of value that a filter sets.
+#[inline(never)]
 pub(crate) fn is_one_line(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     let is_good = |byte: &u8| !matches!(byte, b'\r' | b'\n' | b'\0');

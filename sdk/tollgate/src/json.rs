@@ -12,7 +12,6 @@ pub use text::text;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::str::Utf8Error;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
@@ -68,13 +67,6 @@ impl JsonError {
         Self::Syntax { reason, line, column }
     }
 
-    fn not_utf8(bytes: &[u8], error: &Utf8Error) -> Self {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let lines = || before.split(|byte| *byte == b'\n');
-        let (line, column) = (lines().count(), lines().next_back().map_or(0, <[u8]>::len));
-        Self::Syntax { reason: "not UTF-8".to_owned(), line, column: column.saturating_add(1) }
-    }
-
     fn within(&mut self, segment: &str) {
         if let Self::DuplicateMember { path } = self {
             *path = path::join(segment, path);
@@ -118,9 +110,7 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let max_depth = max_depth.min(DEEPEST);
     let refusal = RefCell::new(None);
     let seed = ValueSeed { max_depth, depth_left: max_depth, refusal: &refusal };
-    // At once, and not for each string of it.
-    let text = std::str::from_utf8(bytes).map_err(|error| JsonError::not_utf8(bytes, &error))?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed =
         seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match refusal.take() {

@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 43] = [
+const COUNTERS: [&str; 50] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -24,6 +24,7 @@ const COUNTERS: [&str; 43] = [
     "denied_claims_not_allowed",
     "denied_cnf_not_thumbprint",
     "denied_crit_not_supported",
+    "denied_ed25519_wrong_length",
     "denied_exp_not_integer",
     "denied_exp_out_of_range",
     "denied_expired",
@@ -35,6 +36,7 @@ const COUNTERS: [&str; 43] = [
     "denied_iat_out_of_range",
     "denied_iss_not_string",
     "denied_jti_not_string",
+    "denied_keys_unavailable",
     "denied_missing",
     "denied_nbf_not_integer",
     "denied_nbf_out_of_range",
@@ -51,8 +53,13 @@ const COUNTERS: [&str; 43] = [
     "denied_verification_failed",
     "denied_zip_not_supported",
     "failures",
+    "jwks_fetch_failed",
+    "jwks_fetch_success",
+    "jwks_refetch_unknown_kid",
+    "jwks_served_stale",
     "jwt_cache_hit",
     "jwt_cache_miss",
+    "keys_unavailable_allowed",
     "reported",
     "unwritable_claims",
 ];
@@ -64,9 +71,11 @@ fn every_counter_is_there_from_the_beginning(proxy: &mut Proxy) {
     let mut names: Vec<_> = metrics.names().collect();
     names.sort();
     let expected: Vec<_> = COUNTERS.map(|name| format!("tollgate.jwt_auth.{name}")).into();
-    let expected: Vec<_> =
+    let mut expected: Vec<_> =
         expected.iter().map(|name| (MetricKind::Counter, name.as_str())).collect();
+    expected.push((MetricKind::Gauge, "tollgate.jwt_auth.memory_bytes"));
     assert_eq!(names, expected);
+    expected.pop();
     assert!(expected.iter().all(|(_, name)| proxy.counter(name) == 0));
 }
 
@@ -126,12 +135,15 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         assert_eq!(stat(proxy, &format!("denied_{reason}")), 1, "{reason}");
         assert_eq!(stat(proxy, "denied"), index as u64 + 2, "{reason}");
     }
-    // Each of them once, and nothing else but what is looked at only where it is asked for.
+    // Each of them once, and nothing else but what is looked at only where it is asked for, or where keys
+    // are fetched.
     let on_demand = [
+        "denied_ed25519_wrong_length",
         "denied_typ_not_accepted",
         "denied_claims_not_allowed",
         "denied_scopes_not_sufficient",
         "denied_peer_not_allowed",
+        "denied_keys_unavailable",
     ];
     let is_reason = |name: &&&str| name.starts_with("denied_") && !on_demand.contains(name);
     let reasons: Vec<_> = COUNTERS.iter().filter(is_reason).collect();

@@ -42,7 +42,7 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
         ),
         (
             refusal(|c| c["providers"]["main"]["remote_jwks"] = json!({})),
-            "providers.main.remote_jwks",
+            "providers.main.remote_jwks.http_uri",
         ),
         (
             refusal(|c| c["providers"]["main"]["from_params"] = json!(["a", ""])),
