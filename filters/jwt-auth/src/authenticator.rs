@@ -1,18 +1,25 @@
 //! The decision about a request: which rule it falls under, and whether its tokens satisfy it.
 
-use crate::config::{self, Config, Named};
+use crate::algorithms::Algorithm;
+use crate::config::{self, Config, Mode, Named};
 use crate::extract::Locations;
+use crate::output;
 use crate::provider::Provider;
 use crate::requirement::{
-    Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings,
+    Attempt, Compiler, Everyone, Outcome, Refusal, Requirement, Surroundings, Wanted,
 };
 use crate::rules::RuleMatch;
 use crate::status::Failure;
-use jsonwebtoken::Algorithm;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use tollgate::HostError;
+use tollgate::abi::Status;
 use tollgate::config::{ConfigError, quoted};
 use tollgate::headers::HeaderMap;
+use tollgate::time::Instant;
+
+/// The header that tells why a request would be denied, unless the operator names another one.
+const REPORT_HEADER: &str = "x-jwt-auth-denied";
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -22,6 +29,7 @@ pub struct Authenticator {
     filter_state: Option<FilterStateRules>,
     output_headers: Vec<String>,
     bypass_cors_preflight: bool,
+    report_header: Option<String>,
 }
 
 /// Which requests need what; nothing if it is absent.
@@ -66,11 +74,36 @@ pub struct Denial {
     /// The `kid` of a token whose signature could not be verified; escaped and cut, so that it may
     /// be logged.
     pub kid: Option<String>,
+    /// The scopes that the request needs, with blanks between them, if it has too few.
+    pub scope: Option<Rc<str>>,
+    /// In how many seconds it is worth to come again, if that it does not pass is not the client's
+    /// fault.
+    pub retry_after: Option<u64>,
+}
+
+impl Denial {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.retry_after {
+            Some(_) => 503,
+            None => self.failure.status(),
+        }
+    }
+}
+
+/// Why a request is not decided.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// The host does not say what the decision depends on. The request must not pass.
+    Host(HostError),
+    /// Keys are wanted first.
+    Keys(Wanted),
 }
 
 impl From<Failure> for Denial {
     fn from(failure: Failure) -> Self {
-        Self { failure, kid: None }
+        Self { failure, kid: None, scope: None, retry_after: None }
     }
 }
 
@@ -101,10 +134,13 @@ impl Authenticator {
         let providers = config.providers.try_map(|name, provider| {
             Provider::new(provider).map(Rc::new).map_err(|error| error.at(name).at("providers"))
         })?;
-        let everyone = Everyone::new(
-            providers.values().cloned().collect(),
-            Locations::of(config.providers.values()),
-        );
+        let locations = Locations::of(config.providers.values());
+        for (name, provider) in config.providers.iter() {
+            output::check_places(provider, &locations)
+                .map_err(|error| error.at(name).at("providers"))?;
+        }
+        let report_header = report_header(&config, &locations)?;
+        let everyone = Everyone::new(providers.values().cloned().collect(), locations);
         let mut compiler = Compiler::new(&providers, everyone);
         let named = config.requirement_map.try_map(|name, requirement| {
             let requirement = compiler.compile(requirement);
@@ -126,6 +162,11 @@ impl Authenticator {
         let mut output_headers = compiler.status_headers();
         let outputs = providers.values().map(|provider| provider.output());
         output_headers.extend(outputs.flat_map(|output| output.headers().map(str::to_owned)));
+        if output_headers.contains(&report_header) {
+            let allowed = "a header that nothing else sets";
+            return Err(ConfigError::new("report_header", quoted(&report_header), allowed));
+        }
+        output_headers.push(report_header.clone());
         output_headers.sort_unstable();
         output_headers.dedup();
         Ok(Self {
@@ -134,18 +175,25 @@ impl Authenticator {
             filter_state,
             output_headers,
             bypass_cors_preflight: config.bypass_cors_preflight,
+            report_header: Some(report_header).filter(|_| config.mode == Mode::Report),
         })
     }
 
+    /// The header that tells why a request would be denied, if none is.
+    #[must_use]
+    pub fn reports_in(&self) -> Option<&str> {
+        self.report_header.as_deref()
+    }
+
     /// The providers by their names.
-    pub fn providers(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.providers.iter().map(|(name, provider)| (name, &**provider))
+    pub fn providers(&self) -> impl Iterator<Item = (&str, &Rc<Provider>)> {
+        self.providers.iter()
     }
 
     /// Whether a provider has a key that may verify this algorithm.
     #[must_use]
     pub fn uses(&self, algorithm: Algorithm) -> bool {
-        self.providers.values().any(|provider| provider.keys().has(algorithm))
+        self.providers.values().any(|provider| provider.may_use(algorithm))
     }
 
     /// Whether there is a rule at all; without one every request passes.
@@ -160,7 +208,13 @@ impl Authenticator {
         self.output_headers.iter().map(String::as_str)
     }
 
-    /// Decides about a request at `now`, in Unix seconds.
+    /// Whether a provider fetches its keys.
+    #[must_use]
+    pub fn fetches_keys(&self) -> bool {
+        self.providers.values().any(|provider| provider.remote().is_some())
+    }
+
+    /// Decides about a request at `now`, in Unix seconds, with the keys that are there.
     ///
     /// # Errors
     ///
@@ -171,21 +225,41 @@ impl Authenticator {
         now: u64,
         around: &dyn Surroundings,
     ) -> Result<Decision<'_>, HostError> {
+        let remote = self.providers.values().filter_map(|provider| provider.remote());
+        let settled: Vec<_> = remote.cloned().collect();
+        let attempt =
+            Attempt { headers, now, clock: Instant::default(), settled: &settled, around };
+        self.attempt(&attempt).map_err(|stop| match stop {
+            Stop::Host(error) => error,
+            // Not of what is settled.
+            Stop::Keys(_) => HostError::new("keys", Status::InternalFailure),
+        })
+    }
+
+    /// Decides about a request, unless keys have to be fetched for it first: then it is to be decided
+    /// anew, with those keys settled.
+    ///
+    /// # Errors
+    ///
+    /// What has to be done first, or that the host fails.
+    pub fn attempt(&self, attempt: &Attempt<'_>) -> Result<Decision<'_>, Stop> {
+        let Attempt { headers, around, .. } = *attempt;
         if self.bypass_cors_preflight && is_cors_preflight(headers) {
             return Ok(Verdict::Bypassed.into());
         }
-        let Some(requirement) = self.requirement(headers, around)? else {
+        let requirement = self.requirement(headers, around).map_err(Stop::Host)?;
+        let Some(requirement) = requirement else {
             return Ok(Verdict::Allowed.into());
         };
         let mut outcome = Outcome::default();
-        let attempt = Attempt { headers, now, around };
-        let verdict = match requirement.satisfy(&attempt, &mut outcome) {
+        let verdict = match requirement.satisfy(attempt, &mut outcome) {
             Ok(()) => Verdict::Allowed,
             Err(Refusal::Denied(denial)) => {
                 outcome.accepted.clear();
                 Verdict::Denied(denial)
             }
-            Err(Refusal::Host(error)) => return Err(error),
+            Err(Refusal::Host(error)) => return Err(Stop::Host(error)),
+            Err(Refusal::Keys(wanted)) => return Err(Stop::Keys(wanted)),
         };
         Ok(Decision { verdict, outcome })
     }
@@ -204,6 +278,14 @@ impl Authenticator {
         let name = value.as_deref().and_then(|value| std::str::from_utf8(value).ok());
         Ok(name.and_then(|name| rules.requires.get(name)))
     }
+}
+
+/// The header for reports, in lower case.
+fn report_header(config: &Config, locations: &Locations) -> Result<String, ConfigError> {
+    let name = config.report_header.as_deref().unwrap_or(REPORT_HEADER);
+    let header = output::header_name(name, &mut BTreeSet::new())
+        .and_then(|header| output::not_a_place(&header, locations).map(|()| header.to_string()));
+    header.map_err(|error| error.at("report_header"))
 }
 
 /// As Envoy (`source/extensions/filters/http/jwt_authn/filter.cc`).

@@ -7,6 +7,7 @@
 //! removes the first one that was not used since it last came by. Finding a token and making room
 //! thus take the same time however many there are.
 
+use crate::binding::Thumbprint;
 use crate::requirement::Verified;
 use crate::weight;
 use std::collections::HashMap;
@@ -187,6 +188,7 @@ fn weight(token: &[u8], verified: &Verified) -> usize {
         weight::shared::<Verified>(),
         weight::of_written(&verified.written),
         weight::block(verified.issuer.len()),
+        verified.bound_to.iter().map(|_| weight::block(size_of::<Thumbprint>())).sum(),
         claims.unwrap_or_default(),
     ]
     .into_iter()

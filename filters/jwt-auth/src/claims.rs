@@ -42,8 +42,8 @@ pub fn text(value: &Value) -> Option<String> {
 ///
 /// # Errors
 ///
-/// When it would not be clear what the elements were: one has the separator, or is no text, number or
-/// boolean.
+/// When it would not be clear what the elements were: one has the separator, or begins or ends with
+/// a part of it, so that it could be read across their border; or is no text, number or boolean.
 ///
 /// ```
 /// use serde_json::json;
@@ -51,20 +51,32 @@ pub fn text(value: &Value) -> Option<String> {
 ///
 /// assert_eq!(joined(&[json!("a"), json!(7), json!(null)], ","), Ok("a,7".to_owned()));
 /// assert_eq!(joined(&[json!("a,b")], ","), Err(Ambiguous));
+/// assert_eq!(joined(&[json!("a-"), json!("b")], "--"), Err(Ambiguous));
 /// ```
 pub fn joined(list: &[Value], separator: &str) -> Result<String, Ambiguous> {
     let mut texts = Vec::new();
     for element in list.iter().filter(|element| !element.is_null()) {
         match text(element) {
             Some(text)
-                if !(element.is_array() || element.is_object() || text.contains(separator)) =>
+                if !(element.is_array() || element.is_object() || blurs(&text, separator)) =>
             {
                 texts.push(text);
             }
             _ => return Err(Ambiguous),
         }
     }
-    Ok(texts.join(separator))
+    let text = texts.join(separator);
+    match texts.is_empty() || text.split(separator).eq(&texts) {
+        true => Ok(text),
+        false => Err(Ambiguous),
+    }
+}
+
+/// Whether a text has the separator, begins with the end of it, or ends with the beginning of it.
+fn blurs(text: &str, separator: &str) -> bool {
+    let parts = separator.char_indices().skip(1).map(|(at, _)| separator.split_at(at));
+    let mut parts = parts.map(|(start, end)| text.ends_with(start) || text.starts_with(end));
+    text.contains(separator) || parts.any(|touches| touches)
 }
 
 /// A list that cannot be told from its text.
@@ -104,6 +116,7 @@ pub fn may_stand_in_header(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn of(json: &str) -> Option<String> {
@@ -166,6 +179,40 @@ mod tests {
         assert_eq!(at("a.b"), Some(json!({"c": 1})));
         for absent in ["x", "a.x", "a.b.c.d", "l.0", "", "a."] {
             assert_eq!(at(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_list_whose_elements_could_be_read_otherwise_does_not_fit() {
+        for (list, separator, fits) in [
+            (json!(["a", "b"]), ", ", true),
+            (json!(["a,", "b"]), ", ", false),
+            (json!(["a", " b"]), ", ", false),
+            (json!(["a,b", "c d"]), ", ", true),
+            (json!(["a-", "b"]), "--", false),
+            (json!(["a", "-b"]), "--", false),
+            (json!(["a-", "b"]), "-", false),
+            (json!(["b"]), "aba", true),
+            (json!(["xa", "b"]), "aba", false),
+            (json!(["é", "ü"]), "·", true),
+            (json!([]), ",", true),
+        ] {
+            let joined = joined(list.as_array().unwrap(), separator);
+            assert_eq!(joined.is_ok(), fits, "{list} {separator:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_who_splits_a_joined_list_gets_its_elements(
+            list in prop::collection::vec("[ab,]{1,4}", 1..5),
+            separator in "[ab,]{1,3}",
+        ) {
+            let values: Vec<_> = list.iter().cloned().map(Value::from).collect();
+            if let Ok(text) = joined(&values, &separator) {
+                prop_assert!(text.split(&separator).eq(&list), "{text}");
+                prop_assert!(text.rsplit(&separator).eq(list.iter().rev()), "{text}");
+            }
         }
     }
 

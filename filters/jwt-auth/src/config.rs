@@ -4,21 +4,31 @@
 //! Every field keeps Envoy's name, meaning and default, in both spellings of protobuf JSON. A field
 //! that is not here is refused by name.
 
+mod conditions;
+mod denial;
 mod matching;
 mod named;
 mod provider;
+mod remote;
 mod requirement;
 
+pub use conditions::{ClaimCondition, PeerName, Scalar};
+pub use denial::{Answer, AnswerHeader, CertificateBound, DeniedResponse, Mode};
 pub use matching::{
     HeaderMatcher, Int64Range, Match, PathMatchPolicy, QueryParameterMatcher, RegexMatcher,
     StringMatcher, UriTemplate,
 };
 pub use named::Named;
 pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use remote::{
+    AsyncFetch, BackOff, Discovery, HttpUri, OnKeysUnavailable, RemoteJwks, RetryPolicy,
+    UnknownKidRefetch,
+};
 pub use requirement::{
     ExtractOnly, FilterStateRules, Nothing, ProviderAndAudiences, Requirement, Requirements,
 };
 
+use tollgate::config::HeaderName;
 use tollgate::prelude::*;
 
 /// Who may pass the filter `jwt-auth`: Envoy's `JwtAuthentication`.
@@ -44,6 +54,17 @@ pub struct Config {
     /// Whether a denial says no more than its status: no body, no `www-authenticate`.
     #[serde(default)]
     pub strip_failure_response: bool,
+    /// What clients are answered in the place of Envoy's words. Default: Envoy's words.
+    #[serde(default)]
+    pub denied_response: Option<DeniedResponse>,
+    /// Whether the filter denies (`enforce`) or only reports what it would (`report`). Default:
+    /// `enforce`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The header by which `report` tells the upstream why it would have denied a request, such as
+    /// `expired`. A client's own never passes, in both modes. Default: `x-jwt-auth-denied`.
+    #[serde(default)]
+    pub report_header: Option<HeaderName>,
     /// Tells the stats of this filter from those of another one: their label `stat_prefix`.
     #[serde(default)]
     pub stat_prefix: String,

@@ -1,5 +1,7 @@
 //! The few DER structures (X.690) that the host's `verify_signature` wants, and their checks.
 
+use crate::curve::Curve;
+
 /// SEQUENCE { rsaEncryption (1.2.840.113549.1.1.1), NULL } (RFC 8017, A.1).
 const RSA_ENCRYPTION: &[u8] =
     &[0x30, 13, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0];
@@ -16,17 +18,10 @@ const EC_P384: &[u8] = &[
     0x22,
 ];
 
-/// The order n of the group of P-384 (FIPS 186-4, D.1.2.4), big-endian.
-pub(crate) const P384_ORDER: [u8; 48] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
-    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73,
-];
-
-/// The order n of the group of P-256 (FIPS 186-4, D.1.2.3), big-endian.
-pub(crate) const P256_ORDER: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+/// SEQUENCE { id-ecPublicKey, secp521r1 (1.3.132.0.35) } (RFC 5480, 2.1.1).
+const EC_P521: &[u8] = &[
+    0x30, 16, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 5, 0x2b, 0x81, 0x04, 0x00,
+    0x23,
 ];
 
 const INTEGER: u8 = 0x02;
@@ -40,34 +35,24 @@ pub fn rsa_public_key_info(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     public_key_info(RSA_ENCRYPTION, &key)
 }
 
-/// The SubjectPublicKeyInfo of a P-256 key; the point as in SEC 1, 2.3.3: `04`, x, y.
+/// The SubjectPublicKeyInfo of an EC key; the point as in SEC 1, 2.3.3: `04`, x, y.
 #[must_use]
-pub fn p256_public_key_info(point: &[u8]) -> Vec<u8> {
-    public_key_info(EC_P256, point)
+pub fn ec_public_key_info(curve: Curve, point: &[u8]) -> Vec<u8> {
+    let algorithm = match curve {
+        Curve::P256 => EC_P256,
+        Curve::P384 => EC_P384,
+        Curve::P521 => EC_P521,
+    };
+    public_key_info(algorithm, point)
 }
 
-/// The SubjectPublicKeyInfo of a P-384 key; the point likewise.
-#[must_use]
-pub fn p384_public_key_info(point: &[u8]) -> Vec<u8> {
-    public_key_info(EC_P384, point)
-}
-
-/// Turns the ES256 signature of a JWS, r‖s (RFC 7518, 3.4), into an ECDSA-Sig-Value (RFC 3279,
+/// Turns the ECDSA signature of a JWS, r‖s (RFC 7518, 3.4), into an ECDSA-Sig-Value (RFC 3279,
 /// 2.2.3).
 ///
-/// `None` unless it has exactly 64 bytes and both numbers lie in 1 to n - 1.
+/// `None` unless it has exactly as many bytes as two coordinates, and both numbers lie in 1 to n - 1.
 #[must_use]
-pub fn p256_signature(signature: &[u8]) -> Option<Vec<u8>> {
-    ecdsa_signature(&P256_ORDER, signature)
-}
-
-/// The same for ES384, whose signatures have 96 bytes.
-#[must_use]
-pub fn p384_signature(signature: &[u8]) -> Option<Vec<u8>> {
-    ecdsa_signature(&P384_ORDER, signature)
-}
-
-fn ecdsa_signature(order: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+pub fn ecdsa_signature(curve: Curve, signature: &[u8]) -> Option<Vec<u8>> {
+    let order = curve.order();
     let (r, s) = signature.split_at_checked(order.len())?;
     let in_range = |number: &[u8]| {
         number.len() == order.len() && number.iter().any(|byte| *byte != 0) && *number < *order
@@ -144,7 +129,7 @@ mod tests {
     #[test]
     fn a_p256_key_is_encoded_as_the_p256_crate_does() {
         let key = *SigningKey::random(&mut OsRng).verifying_key();
-        let info = p256_public_key_info(key.to_encoded_point(false).as_bytes());
+        let info = ec_public_key_info(Curve::P256, key.to_encoded_point(false).as_bytes());
         assert_eq!(info, key.to_public_key_der().unwrap().as_bytes());
         assert!(p256::PublicKey::from_public_key_der(&info).is_ok());
     }
@@ -155,7 +140,7 @@ mod tests {
         for message in 0..64u8 {
             let signature: Signature = key.sign(&[message]);
             assert_eq!(
-                p256_signature(&signature.to_bytes()).unwrap(),
+                ecdsa_signature(Curve::P256, &signature.to_bytes()).unwrap(),
                 signature.to_der().as_bytes()
             );
         }
@@ -173,7 +158,7 @@ mod tests {
         let info = "\
             MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAETEoNx4YUTiXdWj-Syzd6I44rZ7VljOncaSgFrjlMvzZugPt3ifm5K6ns\
             SSLyA8pguh6lSYnv0MoU0IKSiVPx1RKsvxijHzegGg3iQaWB7ZwFbT8U2BmEn3B2ibmYJQuY";
-        assert_eq!(p384_public_key_info(&point), decode(info));
+        assert_eq!(ec_public_key_info(Curve::P384, &point), decode(info));
         let signature = decode(
             "\
             guTR8xX5yM8SjUxWf57i43YE3P1Pplfl6wf86n0Qn5XEIJ4X3uuMqzT5EujWZtek8fqV43Q9Uve1AnIU2BtKwa0h\
@@ -182,37 +167,41 @@ mod tests {
         let der = "\
             MGYCMQCC5NHzFfnIzxKNTFZ_nuLjdgTc_U-mV-XrB_zqfRCflcQgnhfe64yrNPkS6NZm16QCMQDx-pXjdD1S97UC\
             chTYG0rBrSEpsJa1Ida5CSLOp2Ov3isOWb9o4GfjZoVg1hqpsGg";
-        assert_eq!(p384_signature(&signature).unwrap(), decode(der));
-        assert_eq!(p384_signature(&signature[..64]), None);
+        assert_eq!(ecdsa_signature(Curve::P384, &signature).unwrap(), decode(der));
+        assert_eq!(ecdsa_signature(Curve::P384, &signature[..64]), None);
         let zero = [&[0; 48][..], &signature[48..]].concat();
-        let order = [&signature[..48], &P384_ORDER].concat();
-        assert_eq!((p384_signature(&zero), p384_signature(&order)), (None, None));
+        let order = [&signature[..48], Curve::P384.order()].concat();
+        assert_eq!(
+            (ecdsa_signature(Curve::P384, &zero), ecdsa_signature(Curve::P384, &order)),
+            (None, None)
+        );
     }
 
     #[test]
     fn a_signature_of_any_other_length_than_64_is_refused() {
         for length in (0..200).filter(|length| *length != 64) {
-            assert_eq!(p256_signature(&vec![1; length]), None, "{length}");
+            assert_eq!(ecdsa_signature(Curve::P256, &vec![1; length]), None, "{length}");
         }
     }
 
     #[test]
     fn a_signature_in_der_is_refused() {
         let signature: Signature = SigningKey::random(&mut OsRng).sign(b"x");
-        assert_eq!(p256_signature(signature.to_der().as_bytes()), None);
+        assert_eq!(ecdsa_signature(Curve::P256, signature.to_der().as_bytes()), None);
     }
 
     #[test]
     fn r_and_s_must_lie_between_1_and_the_order() {
-        let (zero, mut one, order, mut last) = ([0; 32], [0; 32], P256_ORDER, P256_ORDER);
+        let order: [u8; 32] = Curve::P256.order().try_into().unwrap();
+        let (zero, mut one, mut last) = ([0; 32], [0; 32], order);
         one[31] = 1;
         last[31] -= 1;
         for good in [one, last] {
-            assert!(p256_signature(&[one, good].concat()).is_some());
-            assert!(p256_signature(&[good, one].concat()).is_some());
+            assert!(ecdsa_signature(Curve::P256, &[one, good].concat()).is_some());
+            assert!(ecdsa_signature(Curve::P256, &[good, one].concat()).is_some());
             for bad in [zero, order, [0xff; 32]] {
-                assert_eq!(p256_signature(&[good, bad].concat()), None);
-                assert_eq!(p256_signature(&[bad, good].concat()), None);
+                assert_eq!(ecdsa_signature(Curve::P256, &[good, bad].concat()), None);
+                assert_eq!(ecdsa_signature(Curve::P256, &[bad, good].concat()), None);
             }
         }
     }
@@ -222,7 +211,7 @@ mod tests {
         fn any_64_bytes_are_judged_as_the_p256_crate_does(bytes in proptest::array::uniform32(any::<u8>()), other in proptest::array::uniform32(any::<u8>())) {
             let bytes = [bytes, other].concat();
             let expected = Signature::from_slice(&bytes).ok().map(|s| s.to_der().as_bytes().to_vec());
-            prop_assert_eq!(p256_signature(&bytes), expected);
+            prop_assert_eq!(ecdsa_signature(Curve::P256, &bytes), expected);
         }
     }
 }

@@ -161,11 +161,18 @@ impl Locations {
                     list.insert(index, Location { place, issuers: Issuers::default() });
                 }
                 if let Some(location) = list.get_mut(index) {
-                    location.issuers.add(&provider.issuer);
+                    location.issuers.add(provider.issuer());
                 }
             }
         }
         locations
+    }
+
+    /// Whether tokens may be in this header, which is in lower case.
+    #[must_use]
+    pub fn have_header(&self, header: &str) -> bool {
+        let is = |place: &Place| matches!(place, Place::Header { name, .. } if name == header);
+        self.headers.iter().any(|location| is(&location.place))
     }
 
     /// The tokens of a request, in the order of the places. Envoy tries the last one first.

@@ -1,55 +1,27 @@
-//! A set of public keys (RFC 7517), read once, and which of them may verify a given token.
+//! A set of public keys, read once, and which of them may verify a given token.
+//!
+//! It comes in one of three forms: a JWK set (RFC 7517, 5; [`jwk`]), Google's object of certificates by
+//! their key ids, or one public key in PEM ([`pem`]).
 //!
 //! Keys that cannot be used are left out, each with a reason: a set may hold keys for encryption or
 //! of kinds this filter does not know. Stricter than Envoy, on purpose: RSA from 2048 bits, points
 //! that are on their curve, and a token verified only by keys whose `kty`, `crv`, `alg`, `use` and
 //! `key_ops` all fit its algorithm.
 
-use crate::algorithms;
-use crate::fallback;
-use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jsonwebtoken::{Algorithm, DecodingKey};
+mod jwk;
+mod pem;
+
+use crate::algorithms::{self, Algorithm};
+use crate::verifying_key::VerifyingKey;
 use serde_json::{Map, Value};
 use std::fmt;
 use tollgate::json::{self, JsonError};
 
-/// What an RSA key without `alg` may verify.
-const RSA: &[Algorithm] = &[
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-];
-/// What a P-256 key may verify.
-const P256: &[Algorithm] = &[Algorithm::ES256];
-/// What a P-384 key may verify.
-const P384: &[Algorithm] = &[Algorithm::ES384];
-/// What an Ed25519 key may verify.
-const ED25519: &[Algorithm] = &[Algorithm::EdDSA];
-/// What a secret may verify, and the fewest bytes that it must have: those of the hash (RFC 7518, 3.2).
-const HMAC: &[(Algorithm, usize)] =
-    &[(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)];
-
-/// The sizes of an RSA modulus in bits: the least is that of RFC 7518, 3.3; the most bounds what one
-/// request can cost.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-
-/// Octets of a coordinate of P-256 and P-384 (RFC 7518, 6.2.1.2).
-const P256_COORDINATE: usize = 32;
-const P384_COORDINATE: usize = 48;
+/// The most keys of a set: bounds what it costs to read one.
+const MAX_KEYS: usize = 1000;
 
 /// The deepest nesting of a key set.
 const MAX_JSON_DEPTH: usize = 32;
-
-/// Base64url as key sets have it; RFC 7515 wants no padding, some issuers write it.
-const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The usable keys of a set, at least one, and why the others are not.
 #[derive(Debug)]
@@ -58,11 +30,11 @@ pub struct KeySet {
     skipped: Vec<Skipped>,
 }
 
-/// A key that verifies signatures.
+/// A key, and for which tokens it is.
 struct Key {
     kid: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    key: VerifyingKey,
 }
 
 /// Shows no key, which may be a secret.
@@ -75,7 +47,7 @@ impl fmt::Debug for Key {
 /// A key that was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Its place in the set, from 0.
+    /// Its place in the set, from 0; of certificates in the order of their names.
     pub index: usize,
     /// Why.
     pub reason: &'static str,
@@ -94,10 +66,14 @@ pub enum KeySetError {
     NotJson(JsonError),
     /// Not an object.
     NotObject,
-    /// There is no member `keys`.
+    /// There is no member `keys`, nor only certificates.
     NoKeys,
     /// `keys` is not a list.
     KeysNotList,
+    /// Text in PEM that is no public key, or one that cannot be used; why.
+    BadPem(&'static str),
+    /// It has more keys than are read; how many.
+    TooMany(usize),
     /// No key can be used; why.
     NoneUsable(Vec<Skipped>),
 }
@@ -109,6 +85,10 @@ impl fmt::Display for KeySetError {
             Self::NotObject => f.write_str("Jwks is an invalid JSON; not an object"),
             Self::NoKeys => f.write_str("Jwks does not have [keys] field"),
             Self::KeysNotList => f.write_str("[keys] in Jwks is not an array"),
+            Self::BadPem(reason) => write!(f, "PEM pubkey parse fails; {reason}"),
+            Self::TooMany(count) => {
+                write!(f, "Jwks has {count} keys, allowed are {MAX_KEYS}")
+            }
             Self::NoneUsable(skipped) => {
                 f.write_str("Jwks doesn't have any valid public key")?;
                 skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
@@ -120,33 +100,55 @@ impl fmt::Display for KeySetError {
 impl std::error::Error for KeySetError {}
 
 impl KeySet {
-    /// Reads a JWK set whose keys may verify the algorithms that are allowed by default.
+    /// Reads a set whose keys may verify the algorithms that are allowed by default.
     ///
     /// # Errors
     ///
     /// When it is none, or holds no key that can be used.
-    pub fn parse(jwks: &[u8]) -> Result<Self, KeySetError> {
-        Self::parse_for(algorithms::DEFAULT, jwks)
+    pub fn parse(keys: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_for(algorithms::DEFAULT, keys)
     }
 
-    /// Reads a JWK set whose keys may verify some algorithms, and no others.
+    /// Reads a set whose keys may verify some algorithms, and no others.
     ///
     /// # Errors
     ///
     /// When it is none, or holds no key that can be used.
-    pub fn parse_for(allowed: &[Algorithm], jwks: &[u8]) -> Result<Self, KeySetError> {
-        let Value::Object(set) = json::parse(jwks, MAX_JSON_DEPTH).map_err(KeySetError::NotJson)?
+    pub fn parse_for(allowed: &[Algorithm], keys: &[u8]) -> Result<Self, KeySetError> {
+        if let Some(text) = pem::text(keys) {
+            let key = pem::public_key(text).and_then(|key| Key::new(key, None, None, allowed));
+            return match key {
+                Ok(key) => Ok(Self { keys: vec![key], skipped: Vec::new() }),
+                Err(reason) => Err(KeySetError::BadPem(reason)),
+            };
+        }
+        let Value::Object(set) = json::parse(keys, MAX_JSON_DEPTH).map_err(KeySetError::NotJson)?
         else {
             return Err(KeySetError::NotObject);
         };
-        let list = match set.get("keys") {
-            Some(Value::Array(list)) => list,
-            Some(_) => return Err(KeySetError::KeysNotList),
-            None => return Err(KeySetError::NoKeys),
-        };
+        match set.get("keys") {
+            Some(Value::Array(list)) => {
+                Self::of(list.len(), list.iter().map(|jwk| Key::of_jwk(jwk, allowed)))
+            }
+            Some(_) => Err(KeySetError::KeysNotList),
+            None => {
+                let certificates = certificates(&set).ok_or(KeySetError::NoKeys)?;
+                let key = |(kid, text)| Key::of_certificate(kid, text, allowed);
+                Self::of(set.len(), certificates.map(key))
+            }
+        }
+    }
+
+    fn of(
+        count: usize,
+        all: impl Iterator<Item = Result<Key, &'static str>>,
+    ) -> Result<Self, KeySetError> {
+        if count > MAX_KEYS {
+            return Err(KeySetError::TooMany(count));
+        }
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for (index, jwk) in list.iter().enumerate() {
-            match Key::parse(jwk, allowed) {
+        for (index, key) in all.enumerate() {
+            match key {
                 Ok(key) => keys.push(key),
                 Err(reason) => skipped.push(Skipped { index, reason }),
             }
@@ -164,7 +166,7 @@ impl KeySet {
         &self,
         algorithm: Algorithm,
         kid: Option<&str>,
-    ) -> impl Iterator<Item = &DecodingKey> {
+    ) -> impl Iterator<Item = &VerifyingKey> {
         self.keys
             .iter()
             .filter(move |key| key.algorithms.contains(&algorithm))
@@ -178,6 +180,18 @@ impl KeySet {
         self.keys.iter().any(|key| key.algorithms.contains(&algorithm))
     }
 
+    /// Whether a key has this id.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether all keys of another set are in this one.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| self.keys.iter().any(|it| it.is(key)))
+    }
+
     /// The keys that were left out.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
@@ -186,128 +200,51 @@ impl KeySet {
 }
 
 impl Key {
-    fn parse(jwk: &Value, allowed: &[Algorithm]) -> Result<Self, &'static str> {
-        let jwk = jwk.as_object().ok_or("not an object")?;
-        check_purpose(jwk)?;
-        let (key, family) = match text(jwk, "kty")? {
-            Some("RSA") => (rsa_key(jwk)?, RSA.to_vec()),
-            Some("EC") => ec_key(jwk)?,
-            Some("OKP") => (ed25519_key(jwk)?, ED25519.to_vec()),
-            Some("oct") => secret(jwk)?,
-            Some(_) => return Err("[kty] is not supported"),
-            None => return Err("[kty] is missing"),
-        };
-        let fitting = match text(jwk, "alg")? {
-            Some(name) => {
-                let algorithm = algorithms::parse(name).filter(|it| family.contains(it));
-                vec![algorithm.ok_or("[alg] is not supported for this kind of key")?]
+    /// Whether it is the same key, with the same id and for the same algorithms.
+    fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.kid == other.kid && self.algorithms == other.algorithms
+    }
+
+    /// A key for the algorithms that are allowed, or for the one of its own `alg` alone.
+    fn new(
+        key: VerifyingKey,
+        alg: Option<&str>,
+        kid: Option<&str>,
+        allowed: &[Algorithm],
+    ) -> Result<Self, &'static str> {
+        let mut algorithms = key.algorithms().to_vec();
+        if let Some(alg) = alg {
+            let alg = algorithms::parse(alg);
+            algorithms.retain(|algorithm| Some(*algorithm) == alg);
+            if algorithms.is_empty() {
+                return Err("[alg] is not supported for this kind of key");
             }
-            None => family,
-        };
-        let algorithms: Vec<_> = fitting.into_iter().filter(|it| allowed.contains(it)).collect();
+        }
+        algorithms.retain(|algorithm| allowed.contains(algorithm));
         if algorithms.is_empty() {
             return Err("the provider does not allow its algorithms");
         }
         // An empty id is none, as in Envoy.
-        let kid = text(jwk, "kid")?.filter(|kid| !kid.is_empty()).map(str::to_owned);
+        let kid = kid.filter(|kid| !kid.is_empty()).map(str::to_owned);
         Ok(Self { kid, algorithms, key })
     }
-}
 
-/// Refuses a key that its owner made for something else (RFC 7517, 4.2 and 4.3).
-fn check_purpose(jwk: &Map<String, Value>) -> Result<(), &'static str> {
-    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
-        return Err("[use] is not sig");
+    fn of_jwk(jwk: &Value, allowed: &[Algorithm]) -> Result<Self, &'static str> {
+        let jwk = jwk.as_object().ok_or("not an object")?;
+        let key = jwk::key(jwk)?;
+        Self::new(key, jwk::text(jwk, "alg")?, jwk::text(jwk, "kid")?, allowed)
     }
-    match jwk.get("key_ops") {
-        None => Ok(()),
-        Some(Value::Array(operations)) if operations.iter().any(|op| op == "verify") => Ok(()),
-        Some(_) => Err("[key_ops] does not have verify"),
-    }
-}
 
-fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
-    match jwk.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a member that must be a string is not"),
+    fn of_certificate(kid: &str, text: &str, allowed: &[Algorithm]) -> Result<Self, &'static str> {
+        Self::new(pem::certificate(text)?, None, Some(kid), allowed)
     }
 }
 
-fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, &'static str> {
-    let text = text(jwk, name)?.ok_or("a member of the key is missing")?;
-    KEY_BASE64.decode(text).map_err(|_| "a member of the key is an invalid Base64url encoded")
-}
-
-/// An RSA public key (RFC 7518, 6.3.1).
-fn rsa_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
-    let (modulus, exponent) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
-    let (modulus, exponent) = (without_zeros(&modulus), without_zeros(&exponent));
-    if !RSA_BITS.contains(&bit_length(modulus)) {
-        return Err("[n] has less than 2048 or more than 8192 bits");
-    }
-    if modulus.last().is_none_or(|byte| byte % 2 == 0) {
-        return Err("[n] is even");
-    }
-    if !matches!(exponent, [3] | [1, 0, 1]) {
-        return Err("[e] is neither 3 nor 65537");
-    }
-    Ok(DecodingKey::from_rsa_raw_components(modulus, exponent))
-}
-
-/// An EC public key on P-256 or P-384 (RFC 7518, 6.2.1), and what it may verify.
-fn ec_key(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<Algorithm>), &'static str> {
-    // P-256 is Envoy's default.
-    let (length, other_length, algorithms) = match text(jwk, "crv")? {
-        None | Some("P-256") => (P256_COORDINATE, "[x] or [y] does not have 32 bytes", P256),
-        Some("P-384") => (P384_COORDINATE, "[x] or [y] does not have 48 bytes", P384),
-        Some(_) => return Err("[crv] is not supported"),
-    };
-    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
-    if x.len() != length || y.len() != length {
-        return Err(other_length);
-    }
-    // The uncompressed form of SEC 1, 2.3.3.
-    let point = [&[4], x.as_slice(), y.as_slice()].concat();
-    // The host looks at a point on P-384 when it verifies.
-    if length == P256_COORDINATE && !fallback::is_p256_point(&point) {
-        return Err("[x] and [y] are not on the curve");
-    }
-    Ok((DecodingKey::from_ec_der(&point), algorithms.to_vec()))
-}
-
-/// An Ed25519 public key (RFC 8037, 2).
-fn ed25519_key(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
-    if text(jwk, "crv")? != Some("Ed25519") {
-        return Err("[crv] is not supported");
-    }
-    let point = bytes(jwk, "x")?;
-    if !fallback::is_ed25519_point(&point) {
-        return Err("[x] is not a point of Ed25519");
-    }
-    Ok(DecodingKey::from_ed_der(&point))
-}
-
-/// A secret (RFC 7518, 6.4.1), and what it may verify.
-fn secret(jwk: &Map<String, Value>) -> Result<(DecodingKey, Vec<Algorithm>), &'static str> {
-    let secret = bytes(jwk, "k")?;
-    let long_enough = HMAC.iter().filter(|(_, least)| secret.len() >= *least);
-    let algorithms: Vec<_> = long_enough.map(|(algorithm, _)| *algorithm).collect();
-    match algorithms.is_empty() {
-        true => Err("[k] has less than 32 bytes"),
-        false => Ok((DecodingKey::from_secret(&secret), algorithms)),
-    }
-}
-
-fn without_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// The bits of a number without leading zero bytes.
-fn bit_length(number: &[u8]) -> usize {
-    let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
-    number.len().saturating_mul(8).saturating_sub(unused)
+/// Certificates by their key ids, if an object holds nothing else.
+fn certificates(set: &Map<String, Value>) -> Option<impl Iterator<Item = (&str, &str)>> {
+    let texts = || set.iter().map(|(kid, text)| (kid.as_str(), text.as_str().unwrap_or_default()));
+    let is_one = |(kid, text): (&str, &str)| !kid.is_empty() && pem::is_certificate(text);
+    (!set.is_empty() && texts().all(is_one)).then(texts)
 }
 
 #[cfg(test)]

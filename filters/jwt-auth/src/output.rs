@@ -2,6 +2,7 @@
 
 use crate::claims::{self, Ambiguous};
 use crate::config::{ClaimToHeader, Provider};
+use crate::extract::Locations;
 use crate::status::Failure;
 use crate::token::{Claims, Token};
 use serde_json::Value;
@@ -11,9 +12,17 @@ use tollgate::config::{ConfigError, exactly_one, quoted};
 use tollgate::host::Property;
 
 /// Headers that no claim may become. Envoy or a filter acts on them: a claim there could rewrite the
-/// request or its framing, and an `authorization` that is removed first leaves no token to read.
-const RESERVED: &[&str] =
-    &["authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"];
+/// request or its framing, and an `authorization` or `cookie` that is removed first leaves no token to
+/// read.
+const RESERVED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// What a provider's tokens become on their way to the upstream.
 #[derive(Debug)]
@@ -238,6 +247,29 @@ pub(crate) fn header_name(
     Ok(name.into())
 }
 
+/// Refuses output headers that are places of tokens, of whichever provider: they are removed before
+/// anybody looks for a token.
+///
+/// # Errors
+///
+/// The first one.
+pub fn check_places(config: &Provider, places: &Locations) -> Result<(), ConfigError> {
+    for (index, entry) in config.claim_to_headers.iter().enumerate() {
+        not_a_place(&entry.header_name, places)
+            .map_err(|error| error.at(format!("claim_to_headers[{index}].header_name")))?;
+    }
+    not_a_place(&config.forward_payload_header, places)
+        .map_err(|error| error.at("forward_payload_header"))
+}
+
+/// Refuses a header in which tokens may be.
+pub(crate) fn not_a_place(header: &str, places: &Locations) -> Result<(), ConfigError> {
+    match places.have_header(&header.to_ascii_lowercase()) {
+        true => Err(ConfigError::new("", quoted(header), "a header that no `from_headers` names")),
+        false => Ok(()),
+    }
+}
+
 /// `tchar` of RFC 9110, 5.6.2.
 fn is_token_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
@@ -321,8 +353,18 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_output_headers_are_refused() {
-        for name in ["", "a b", "a:", ":path", ":authority", "é", "a\r\n", "Host", "authorization"]
-        {
+        for name in [
+            "",
+            "a b",
+            "a:",
+            ":path",
+            ":authority",
+            "é",
+            "a\r\n",
+            "Host",
+            "authorization",
+            "Cookie",
+        ] {
             let error = output(claim_headers(&[("x-ok", "sub"), (name, "sub")])).unwrap_err();
             assert_eq!(error.path, "claim_to_headers[1].header_name", "{name}");
         }

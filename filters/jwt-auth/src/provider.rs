@@ -1,19 +1,21 @@
 //! An issuer of tokens: what it takes for one of its tokens to be good.
 
-use crate::algorithms;
+use crate::algorithms::{self, Algorithm};
 use crate::cache::{Cache, Limits};
-use crate::config;
+use crate::config::{self, CertificateBound};
 use crate::extract::{self, Locations};
 use crate::keys::KeySet;
 use crate::output::Output;
+use crate::remote::RemoteKeys;
 use crate::requirement::Verified;
 use crate::rules::TextMatch;
 use crate::status::Failure;
 use crate::token::{self, Claims, Dates, Token};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use crate::verifying_key::VerifyingKey;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
-use tollgate::config::{ConfigError, Secret};
+use tollgate::config::{ConfigError, Secret, exactly_one};
 
 /// The default for `clock_skew_seconds`.
 const CLOCK_SKEW_SECONDS: u32 = 60;
@@ -31,10 +33,19 @@ pub struct Provider {
     max_token_bytes: usize,
     locations: Locations,
     forward: bool,
-    keys: KeySet,
+    certificate_bound: CertificateBound,
+    algorithms: Vec<Algorithm>,
+    keys: Keys,
     output: Output,
     cache: RefCell<Cache>,
     keeps_claims: Cell<bool>,
+}
+
+/// Where the keys are.
+#[derive(Debug)]
+enum Keys {
+    Local(Rc<KeySet>),
+    Remote(Rc<RemoteKeys>),
 }
 
 /// Who tokens may be for; anybody, if it is empty.
@@ -63,8 +74,9 @@ impl Provider {
             let allowed = "a type such as \"at+jwt\"";
             return Err(ConfigError::new("required_type", "an empty type", allowed));
         }
+        let keys = Keys::new(config, &algorithms)?;
         Ok(Self {
-            issuer: config.issuer.clone(),
+            issuer: config.issuer().to_owned(),
             audiences: Audiences::new(&config.audiences),
             clock_skew: u64::from(skew),
             require_expiration: config.require_expiration,
@@ -76,7 +88,9 @@ impl Provider {
                 .map_or(token::MAX_TOKEN_BYTES, |bytes| bytes.get() as usize),
             locations: Locations::of([config]),
             forward: config.forward,
-            keys: keys(&config.local_jwks, &algorithms).map_err(|error| error.at("local_jwks"))?,
+            certificate_bound: config.certificate_bound,
+            algorithms,
+            keys,
             output: Output::new(config)?,
             cache: RefCell::new(Cache::new(limits(config.jwt_cache_config))),
             keeps_claims: Cell::new(false),
@@ -101,6 +115,12 @@ impl Provider {
         self.forward
     }
 
+    /// Whether its tokens are for the holder of a certificate.
+    #[must_use]
+    pub fn certificate_bound(&self) -> CertificateBound {
+        self.certificate_bound
+    }
+
     /// The longest token it takes, in bytes.
     #[must_use]
     pub fn max_token_bytes(&self) -> usize {
@@ -118,10 +138,37 @@ impl Provider {
         self.keeps_claims.get()
     }
 
-    /// The keys.
+    /// The keys that stand in the configuration, if they do.
     #[must_use]
-    pub fn keys(&self) -> &KeySet {
-        &self.keys
+    pub fn local_keys(&self) -> Option<&Rc<KeySet>> {
+        match &self.keys {
+            Keys::Local(keys) => Some(keys),
+            Keys::Remote(_) => None,
+        }
+    }
+
+    /// The keys that are fetched, if they are.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Rc<RemoteKeys>> {
+        match &self.keys {
+            Keys::Local(_) => None,
+            Keys::Remote(keys) => Some(keys),
+        }
+    }
+
+    /// What tokens may be signed with.
+    #[must_use]
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// Whether a key that it has, or may fetch, verifies this algorithm.
+    #[must_use]
+    pub fn may_use(&self, algorithm: Algorithm) -> bool {
+        match &self.keys {
+            Keys::Local(keys) => keys.has(algorithm),
+            Keys::Remote(_) => self.algorithms.contains(&algorithm),
+        }
     }
 
     /// What a good token becomes for the upstream.
@@ -224,7 +271,7 @@ impl Provider {
         }
     }
 
-    /// Whether one of the keys made the signature of a token; `verify` says it of one key.
+    /// Whether one of these keys made the signature of a token; `verify` says it of one key.
     ///
     /// # Errors
     ///
@@ -232,16 +279,46 @@ impl Provider {
     /// none of those asked made it.
     pub fn check_signature(
         &self,
+        keys: &KeySet,
         token: &Token<'_>,
-        verify: impl Fn(&Token<'_>, &DecodingKey) -> bool,
+        verify: impl Fn(&Token<'_>, &VerifyingKey) -> bool,
     ) -> Result<(), Failure> {
-        let mut keys = self.keys.matching(token.algorithm(), token.kid()).peekable();
+        let mut keys = keys.matching(token.algorithm(), token.kid()).peekable();
         if keys.peek().is_none() {
             return Err(Failure::NoMatchingKey);
         }
         match keys.any(|key| verify(token, key)) {
             true => Ok(()),
             false => Err(Failure::VerificationFailed),
+        }
+    }
+}
+
+impl Keys {
+    fn new(config: &config::Provider, algorithms: &[Algorithm]) -> Result<Self, ConfigError> {
+        exactly_one(&[
+            ("local_jwks", config.local_jwks.is_some()),
+            ("remote_jwks", config.remote_jwks.is_some()),
+            ("discovery", config.discovery.is_some()),
+        ])?;
+        if let Some(remote) = RemoteKeys::new(config)? {
+            return Ok(Self::Remote(Rc::new(remote)));
+        }
+        for (field, is_there) in [
+            ("unknown_kid_refetch", config.unknown_kid_refetch.is_some()),
+            ("on_keys_unavailable", config.on_keys_unavailable.is_some()),
+            ("stale_if_error", config.stale_if_error.is_some()),
+        ] {
+            if is_there {
+                let allowed = "`remote_jwks` or `discovery` beside it";
+                return Err(ConfigError::new(field, "`local_jwks` beside it", allowed));
+            }
+        }
+        match &config.local_jwks {
+            Some(jwks) => keys(jwks, algorithms)
+                .map(|keys| Self::Local(Rc::new(keys)))
+                .map_err(|error| error.at("local_jwks")),
+            None => Err(ConfigError::new("local_jwks", "nothing", "a key set")),
         }
     }
 }
@@ -293,8 +370,9 @@ fn keys(jwks: &Secret, algorithms: &[Algorithm]) -> Result<KeySet, ConfigError> 
         ConfigError::new(
             jwks.field(),
             error.to_string(),
-            "a JWK set with a key for one of the algorithms: RSA of 2048 to 8192 bits, EC on P-256 or \
-             P-384, OKP on Ed25519, oct of as many bytes as the hash",
+            "a JWK set, an object of certificates by key ids, or a public key in PEM, with a key for \
+             one of the algorithms: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, OKP on \
+             Ed25519, oct of as many bytes as the hash",
         )
     })
 }

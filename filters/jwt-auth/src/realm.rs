@@ -28,9 +28,7 @@ const MAX_PATH: usize = 256;
 /// ```
 #[must_use]
 pub fn realm(headers: &HeaderMap) -> String {
-    let Some(path) = headers.get("x-envoy-original-path").or_else(|| headers.get(":path")) else {
-        return String::new();
-    };
+    let Some(path) = target(headers) else { return String::new() };
     let path = uri::path(path);
     let path = path.get(..MAX_PATH).unwrap_or(path);
     let mut realm = String::new();
@@ -39,6 +37,11 @@ pub fn realm(headers: &HeaderMap) -> String {
     push_encoded(&mut realm, headers.get(":authority").unwrap_or_default());
     push_encoded(&mut realm, path);
     realm
+}
+
+/// The request target as the client sent it, before routes have rewritten it.
+pub(crate) fn target(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("x-envoy-original-path").or_else(|| headers.get(":path"))
 }
 
 fn push_encoded(realm: &mut String, bytes: &[u8]) {

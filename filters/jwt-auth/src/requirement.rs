@@ -9,15 +9,21 @@ mod compile;
 pub use compile::Compiler;
 
 use crate::authenticator::Denial;
+use crate::binding::Thumbprint;
+use crate::conditions::{Conditions, Peer};
 use crate::extract::{Found, Location, Locations};
+use crate::keys::KeySet;
 use crate::output::Written;
 use crate::provider::{Audiences, Provider};
+use crate::remote::{Lack, Reason, RemoteKeys, Usable};
 use crate::status::Failure;
 use crate::token::{Dates, Token};
-use jsonwebtoken::DecodingKey;
+use crate::verifying_key::VerifyingKey;
 use std::ptr;
 use std::rc::Rc;
 use tollgate::headers::HeaderMap;
+use tollgate::properties::Text;
+use tollgate::time::Instant;
 use tollgate::{HostError, VerifiedClaims};
 
 /// The most characters of a `kid` that a [`Denial`] repeats.
@@ -26,7 +32,7 @@ const MAX_KID: usize = 64;
 /// What the decision has to ask about a request beside its headers.
 pub trait Surroundings {
     /// Whether a key made the signature of a token.
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool;
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool;
 
     /// What is in the filter state under a key.
     ///
@@ -34,6 +40,20 @@ pub trait Surroundings {
     ///
     /// When the host cannot say.
     fn filter_state(&self, key: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// The SHA-256 of the certificate that the client has shown, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn certificate_digest(&self) -> Result<Option<Text>, HostError>;
+
+    /// Who the client is by its certificate, if that was verified.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot say.
+    fn peer(&self) -> Result<Option<Peer>, HostError>;
 }
 
 /// A request that wants to pass.
@@ -42,6 +62,10 @@ pub struct Attempt<'r> {
     pub headers: &'r HeaderMap,
     /// The time in Unix seconds.
     pub now: u64,
+    /// The monotonic clock, by which fetched keys get old.
+    pub clock: Instant,
+    /// The keys for which all has been done that can be.
+    pub settled: &'r [Rc<RemoteKeys>],
     /// All else.
     pub around: &'r dyn Surroundings,
 }
@@ -68,6 +92,7 @@ pub enum Requirement {
 pub struct OfProvider {
     provider: Rc<Provider>,
     audiences: Option<Audiences>,
+    conditions: Conditions,
 }
 
 /// One of several requirements.
@@ -97,6 +122,8 @@ pub struct Everyone {
 pub struct Verified {
     /// Its claims, if somebody looks at them again.
     pub claims: Option<Rc<VerifiedClaims>>,
+    /// The certificate whose holder it is for, if the provider asks for it.
+    pub bound_to: Option<Box<Thumbprint>>,
     /// Its issuer, if its provider takes tokens of any; else empty.
     pub issuer: Box<str>,
     /// Whether it is for an audience of its provider.
@@ -131,6 +158,10 @@ pub struct Outcome<'a> {
     pub cache_hits: u64,
     /// How many had not.
     pub cache_misses: u64,
+    /// How many were looked at with keys that have expired.
+    pub stale_keys: u64,
+    /// How many could not be verified, and counted as not there.
+    pub waived: u64,
 }
 
 /// Why a requirement is not satisfied.
@@ -140,6 +171,17 @@ pub enum Refusal {
     Denied(Denial),
     /// The host did not answer.
     Host(HostError),
+    /// Keys are wanted first.
+    Keys(Wanted),
+}
+
+/// Keys that are wanted before a request can be decided.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The keys.
+    pub keys: Rc<RemoteKeys>,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl From<HostError> for Refusal {
@@ -191,11 +233,12 @@ impl OfProvider {
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
-        self.take_all(attempt, outcome).map_err(|denial| {
-            if let Some(property) = self.provider.output().failure_property() {
+        self.take_all(attempt, outcome).inspect_err(|refusal| {
+            if let Refusal::Denied(denial) = refusal
+                && let Some(property) = self.provider.output().failure_property()
+            {
                 outcome.failed.push((property, denial.failure));
             }
-            denial.into()
         })
     }
 
@@ -203,7 +246,7 @@ impl OfProvider {
         &'a self,
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'a>,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         let provider = &*self.provider;
         let found = provider.locations().find(attempt.headers);
         if found.is_empty() {
@@ -212,6 +255,8 @@ impl OfProvider {
         // The last one first, as in Envoy: it is the one whose failure the client learns of.
         for Found { location, token } in found.into_iter().rev() {
             let token = self.authenticate(location, &token?, attempt, outcome)?;
+            provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
+            self.conditions.check(token.claims.as_deref().map(|it| &it.0), attempt.around)?;
             outcome.accepted.push(Accepted { provider, location, token });
         }
         Ok(())
@@ -223,14 +268,20 @@ impl OfProvider {
         bytes: &[u8],
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'_>,
-    ) -> Result<Rc<Verified>, Denial> {
+    ) -> Result<Rc<Verified>, Refusal> {
         let provider = &*self.provider;
         let audiences = self.audiences.as_ref();
+        // What is asked of claims cannot be answered by those of a token that nobody has verified.
+        let may_waive = !self.conditions.need_claims();
         let cached = provider.cache().borrow_mut().get(bytes);
         if let Some(token) = cached {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
             provider.check_again(&token, audiences, attempt.now)?;
-            return Ok(token);
+            // A token is believed for as long as the key that has verified it.
+            return match attempt.keys(provider, None, may_waive, outcome)? {
+                Some(_) => Ok(token),
+                None => Ok(waive(&token.dates, outcome)),
+            };
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
@@ -238,33 +289,91 @@ impl OfProvider {
         if !location.allows_issuer(token.issuer()) {
             return Err(Failure::UnknownIssuer.into());
         }
-        let token = verify(provider, token, audiences, attempt)?;
+        provider.check(&token, audiences, attempt.now)?;
+        let Some(keys) = attempt.keys(provider, Some(&token), may_waive, outcome)? else {
+            return Ok(waive(&token.dates(), outcome));
+        };
+        let token = verify(provider, token, &keys, attempt)?;
         provider.cache().borrow_mut().insert(bytes, &token);
         Ok(token)
     }
 }
 
-/// Checks the claims and the signature of a token whose issuer is that of the provider.
+impl Attempt<'_> {
+    /// The keys of a provider, for a token that is not verified yet or for one that was. None, if there
+    /// are none and the token counts as not there, which it may.
+    fn keys(
+        &self,
+        provider: &Provider,
+        token: Option<&Token<'_>>,
+        may_waive: bool,
+        outcome: &mut Outcome<'_>,
+    ) -> Result<Option<Rc<KeySet>>, Refusal> {
+        let Some(remote) = provider.remote() else { return Ok(provider.local_keys().cloned()) };
+        let is_settled = self.settled.iter().any(|it| Rc::ptr_eq(it, remote));
+        let usable = match token {
+            None => remote.usable(self.clock, is_settled),
+            // No key that could be fetched would verify it.
+            Some(token) if !provider.algorithms().contains(&token.algorithm()) => {
+                return Err(no_key(token).into());
+            }
+            Some(token) => remote.usable_for(token, self.clock, is_settled),
+        };
+        match usable {
+            Ok(Usable { keys, are_stale }) => {
+                outcome.stale_keys = outcome.stale_keys.saturating_add(u64::from(are_stale));
+                Ok(Some(keys))
+            }
+            Err(Lack::Wanted(reason)) => {
+                Err(Refusal::Keys(Wanted { keys: remote.clone(), reason }))
+            }
+            Err(Lack::Unavailable { is_allowed: true, .. }) if may_waive => Ok(None),
+            Err(Lack::Unavailable { retry_after, .. }) => {
+                Err(Denial { retry_after, ..Failure::KeysUnavailable.into() }.into())
+            }
+        }
+    }
+}
+
+fn no_key(token: &Token<'_>) -> Denial {
+    Denial { kid: token.kid().map(printable), ..Failure::NoMatchingKey.into() }
+}
+
+/// What is kept of a token that could not be verified, and counts as not there.
+fn waive(dates: &Dates, outcome: &mut Outcome<'_>) -> Rc<Verified> {
+    outcome.waived = outcome.waived.saturating_add(1);
+    Rc::new(Verified {
+        claims: None,
+        issuer: Box::default(),
+        bound_to: None,
+        has_audience: false,
+        dates: *dates,
+        written: Written::default(),
+    })
+}
+
+/// Checks the signature of a token whose claims are what the provider wants.
 fn verify(
     provider: &Provider,
     token: Token<'_>,
-    audiences: Option<&Audiences>,
+    keys: &KeySet,
     attempt: &Attempt<'_>,
 ) -> Result<Rc<Verified>, Denial> {
-    provider.check(&token, audiences, attempt.now)?;
     provider
-        .check_signature(&token, |token, key| attempt.around.verify(token, key))
-        .map_err(|failure| Denial { failure, kid: token.kid().map(printable) })?;
-    Ok(believe(provider, token))
+        .check_signature(keys, &token, |token, key| attempt.around.verify(token, key))
+        .map_err(|failure| Denial { kid: token.kid().map(printable), ..failure.into() })?;
+    let bound_to = provider.certificate_bound().read(token.claims())?;
+    Ok(believe(provider, token, bound_to))
 }
 
 /// What is kept of a token; the caller has a reason to believe it.
-fn believe(provider: &Provider, token: Token<'_>) -> Rc<Verified> {
+fn believe(provider: &Provider, token: Token<'_>, bound_to: Option<Thumbprint>) -> Rc<Verified> {
     let (written, dates) = (provider.output().write(&token), token.dates());
     let has_audience = provider.allows_audience(token.claims());
     let issuer = if provider.issuer().is_empty() { token.issuer() } else { "" }.into();
     let claims = provider.keeps_claims().then(|| Rc::new(VerifiedClaims(token.into_claims())));
-    Rc::new(Verified { claims, issuer, has_audience, dates, written })
+    let bound_to = bound_to.map(Box::new);
+    Rc::new(Verified { claims, issuer, bound_to, has_audience, dates, written })
 }
 
 /// A `kid` that a log can bear.
@@ -283,7 +392,7 @@ impl AnyOf {
         for child in &self.children {
             match child.satisfy(attempt, outcome) {
                 Ok(()) => return Ok(()),
-                Err(Refusal::Host(error)) => return Err(error.into()),
+                Err(stop @ (Refusal::Host(_) | Refusal::Keys(_))) => return Err(stop),
                 Err(Refusal::Denied(next)) => {
                     outcome.accepted.truncate(before);
                     outcome.unverified = unverified;
@@ -323,14 +432,15 @@ impl Everyone {
         allow_failed: bool,
     ) -> Result<(), Refusal> {
         for Found { location, token } in self.locations.find(attempt.headers).into_iter().rev() {
-            let accepted = token.map_err(Denial::from).and_then(|token| {
+            let accepted = token.map_err(Refusal::from).and_then(|token| {
                 let (provider, token) = self.authenticate(location, &token, attempt, outcome)?;
+                provider.certificate_bound().check(token.bound_to.as_deref(), attempt.around)?;
                 Ok(Accepted { provider, location, token })
             });
             match accepted {
                 Ok(accepted) => outcome.accepted.push(accepted),
-                Err(_) if allow_failed => {}
-                Err(denial) => return Err(denial.into()),
+                Err(Refusal::Denied(_)) if allow_failed => {}
+                Err(refusal) => return Err(refusal),
             }
         }
         Ok(())
@@ -342,11 +452,14 @@ impl Everyone {
         bytes: &[u8],
         attempt: &Attempt<'_>,
         outcome: &mut Outcome<'_>,
-    ) -> Result<(&Provider, Rc<Verified>), Denial> {
+    ) -> Result<(&Provider, Rc<Verified>), Refusal> {
         if let Some((provider, token)) = self.known(location, bytes) {
             outcome.cache_hits = outcome.cache_hits.saturating_add(1);
             provider.check_again(&token, None, attempt.now)?;
-            return Ok((provider, token));
+            return match attempt.keys(provider, None, true, outcome)? {
+                Some(_) => Ok((provider, token)),
+                None => Ok((provider, waive(&token.dates, outcome))),
+            };
         }
         outcome.cache_misses = outcome.cache_misses.saturating_add(1);
         location.check(bytes)?;
@@ -358,7 +471,11 @@ impl Everyone {
         if bytes.len() > provider.max_token_bytes() {
             return Err(Failure::BadFormat.into());
         }
-        let token = verify(provider, token, None, attempt)?;
+        provider.check(&token, None, attempt.now)?;
+        let Some(keys) = attempt.keys(provider, Some(&token), true, outcome)? else {
+            return Ok((provider, waive(&token.dates(), outcome)));
+        };
+        let token = verify(provider, token, &keys, attempt)?;
         provider.cache().borrow_mut().insert(bytes, &token);
         Ok((provider, token))
     }
@@ -405,7 +522,7 @@ impl ExtractOnly {
             if outcome.accepted.iter().any(is_its) {
                 continue;
             }
-            let token = believe(provider, token);
+            let token = believe(provider, token, None);
             outcome.accepted.push(Accepted { provider, location, token });
             outcome.unverified = Some(self.status_header.as_deref());
         }

@@ -2,7 +2,7 @@
 //!
 //! The messages are those of Envoy (`source/common/jwt/status.cc`), to the letter, so that clients
 //! and dashboards made for it keep working. Some are ours, where Envoy has no such case: `crit`,
-//! `b64`, `zip` and `typ`.
+//! `b64`, `zip`, `typ` and `cnf`, and what requirements ask beyond a good token.
 
 /// Defines [`Failure`] from a table of names, counters and messages.
 macro_rules! failures {
@@ -39,6 +39,14 @@ macro_rules! failures {
             pub const fn counter(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!("denied_", $counter),)*
+                }
+            }
+
+            /// The name of the counter for requests that would be denied.
+            #[must_use]
+            pub const fn report_counter(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("reported_", $counter),)*
                 }
             }
         }
@@ -80,16 +88,38 @@ failures! {
     25 AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
     32 NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";
     26 VerificationFailed, "verification_failed", "Jwt verification fails";
+    26 CnfNotThumbprint, "cnf_not_thumbprint",
+        "Jwt payload [cnf] field is not the thumbprint of a certificate";
+    26 CertificateMismatch, "certificate_mismatch", "Jwt is not bound to the client certificate";
+    26 ClaimsNotAllowed, "claims_not_allowed", "Claims in Jwt are not allowed";
+    26 ScopesNotSufficient, "scopes_not_sufficient", "Scopes in Jwt are not sufficient";
+    26 PeerNotAllowed, "peer_not_allowed", "Peer is not allowed";
+    40 KeysUnavailable, "keys_unavailable", "Jwks remote fetch is failed";
 }
 
 impl Failure {
-    /// The HTTP status: 403 for a token that is good but not for this audience, else 401.
+    /// The HTTP status: 403 for a token that is good but not for this audience or not enough, else 401.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::AudienceNotAllowed => 403,
+            Self::AudienceNotAllowed
+            | Self::ClaimsNotAllowed
+            | Self::ScopesNotSufficient
+            | Self::PeerNotAllowed => 403,
             _ => 401,
         }
+    }
+
+    /// The name of this failure, which is a word: that of the counter, without `denied_`.
+    ///
+    /// ```
+    /// use tollgate_jwt_auth::status::Failure;
+    ///
+    /// assert_eq!(Failure::NotYetValid.name(), "not_yet_valid");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.counter().trim_start_matches("denied_")
     }
 
     /// What the access log shows as `%RESPONSE_CODE_DETAILS%`; without blanks, as in Envoy.
@@ -104,14 +134,21 @@ impl Failure {
         format!("jwt_authn_access_denied{{{}}}", self.message().replace(' ', "_"))
     }
 
-    /// The value of `www-authenticate` (RFC 6750, 3); `realm` comes from [`crate::realm::realm`].
+    /// The value of `www-authenticate` (RFC 6750, 3), if another token would help; `realm` comes from
+    /// [`crate::realm::realm`], `scope` names the scopes that one would need.
     #[must_use]
-    pub fn challenge(self, realm: &str) -> String {
+    pub fn challenge(self, realm: &str, scope: Option<&str>) -> Option<String> {
         let error = match self {
+            Self::PeerNotAllowed => return None,
             Self::Missing => "",
+            Self::ClaimsNotAllowed | Self::ScopesNotSufficient => ", error=\"insufficient_scope\"",
             _ => ", error=\"invalid_token\"",
         };
-        format!("Bearer realm=\"{realm}\"{error}")
+        let mut challenge = format!("Bearer realm=\"{realm}\"{error}");
+        if let Some(scope) = scope {
+            challenge.push_str(&format!(", scope=\"{scope}\""));
+        }
+        Some(challenge)
     }
 }
 
@@ -121,9 +158,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn only_a_wrong_audience_is_forbidden() {
+    fn only_what_a_good_token_does_not_have_is_forbidden() {
+        let forbidden = [
+            Failure::AudienceNotAllowed,
+            Failure::ClaimsNotAllowed,
+            Failure::ScopesNotSufficient,
+            Failure::PeerNotAllowed,
+        ];
         for failure in Failure::ALL {
-            let expected = if *failure == Failure::AudienceNotAllowed { 403 } else { 401 };
+            let expected = if forbidden.contains(failure) { 403 } else { 401 };
             assert_eq!(failure.status(), expected, "{failure:?}");
         }
     }
@@ -141,10 +184,28 @@ mod tests {
 
     #[test]
     fn a_missing_token_is_no_invalid_token() {
-        assert_eq!(Failure::Missing.challenge("http://h/"), r#"Bearer realm="http://h/""#);
+        let challenge = |failure: Failure| failure.challenge("http://h/", None).unwrap();
+        assert_eq!(challenge(Failure::Missing), r#"Bearer realm="http://h/""#);
         assert_eq!(
-            Failure::Expired.challenge("http://h/"),
+            challenge(Failure::Expired),
             r#"Bearer realm="http://h/", error="invalid_token""#
         );
+    }
+
+    #[test]
+    fn a_token_that_is_not_enough_is_told_what_would_be() {
+        assert_eq!(
+            Failure::ScopesNotSufficient.challenge("http://h/", Some("a b")).unwrap(),
+            r#"Bearer realm="http://h/", error="insufficient_scope", scope="a b""#
+        );
+        assert_eq!(
+            Failure::ClaimsNotAllowed.challenge("http://h/", None).unwrap(),
+            r#"Bearer realm="http://h/", error="insufficient_scope""#
+        );
+    }
+
+    #[test]
+    fn a_client_that_no_token_helps_is_not_challenged() {
+        assert_eq!(Failure::PeerNotAllowed.challenge("http://h/", None), None);
     }
 }

@@ -1,14 +1,16 @@
 //! What the tests of this crate share: keys, tokens, and a host that verifies.
 
+mod certificate;
 #[cfg(not(target_arch = "wasm32"))]
 mod host;
 
+use crate::conditions::Peer;
 use crate::crypto;
 use crate::requirement::Surroundings;
 use crate::token::Token;
+use crate::verifying_key::VerifyingKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use p256::ecdsa;
 use rand::rngs::OsRng;
 use rsa::pkcs1v15;
@@ -21,7 +23,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tollgate::HostError;
+use tollgate::properties::Text;
 
+pub(crate) use certificate::{certificate, certificate_der, element, pem};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use host::FakeHost;
 
@@ -73,12 +77,18 @@ pub(crate) struct World {
     pub(crate) verified: Cell<u32>,
     /// The filter state.
     pub(crate) filter_state: BTreeMap<&'static str, &'static str>,
+    /// The SHA-256 of the client's certificate, in hexadecimal.
+    pub(crate) certificate_digest: Option<String>,
+    /// Who the client is.
+    pub(crate) peer: Option<Peer>,
+    /// How often the host was asked about the client.
+    pub(crate) asked: Cell<u32>,
     /// Whether the host fails.
     pub(crate) fails: Option<HostError>,
 }
 
 impl Surroundings for World {
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool {
         self.verified.update(|count| count.saturating_add(1));
         self.says.unwrap_or_else(|| crypto::verify(token, key))
     }
@@ -88,6 +98,17 @@ impl Surroundings for World {
             Some(error) => Err(error),
             None => Ok(self.filter_state.get(key).map(|value| value.as_bytes().to_vec())),
         }
+    }
+
+    fn certificate_digest(&self) -> Result<Option<Text>, HostError> {
+        self.asked.update(|count| count.saturating_add(1));
+        let digest = self.certificate_digest.as_deref().map(Text::from);
+        self.fails.map_or(Ok(digest), Err)
+    }
+
+    fn peer(&self) -> Result<Option<Peer>, HostError> {
+        self.asked.update(|count| count.saturating_add(1));
+        self.fails.map_or_else(|| Ok(self.peer.clone()), Err)
     }
 }
 

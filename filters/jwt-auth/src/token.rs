@@ -6,11 +6,10 @@
 //! padding and no stray bits in base64url, JSON as in RFC 8259 without duplicate members, no
 //! `crit`, no `b64` but `true`, no `zip`, and a limit for the length.
 
-use crate::algorithms;
+use crate::algorithms::{self, Algorithm};
 use crate::status::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 use tollgate::json;
 
@@ -194,7 +193,7 @@ fn has_dot(word: [u8; 8]) -> bool {
 }
 
 /// Decodes base64url (RFC 4648, 5) without padding and in its one canonical form.
-fn base64url(section: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64url(section: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(section).ok()
 }
 

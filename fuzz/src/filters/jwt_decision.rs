@@ -3,15 +3,17 @@ use std::cell::Cell;
 use arbitrary::{Arbitrary, Unstructured};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde_json::{Value, json};
 use tollgate::config;
 use tollgate::headers::HeaderMap;
+use tollgate::properties::Text;
 use tollgate_jwt_auth::authenticator::{Authenticator, Verdict};
+use tollgate_jwt_auth::conditions::Peer;
 use tollgate_jwt_auth::crypto;
 use tollgate_jwt_auth::requirement::Surroundings;
 use tollgate_jwt_auth::status::Failure;
 use tollgate_jwt_auth::token::Token;
+use tollgate_jwt_auth::verifying_key::VerifyingKey;
 
 use super::tokens::{EXPIRES, ISSUER, NOT_BEFORE, encoded, jwk, signed};
 use crate::input::{list, structured};
@@ -45,7 +47,7 @@ struct Proxy {
 }
 
 impl Surroundings for Proxy {
-    fn verify(&self, token: &Token<'_>, key: &DecodingKey) -> bool {
+    fn verify(&self, token: &Token<'_>, key: &VerifyingKey) -> bool {
         self.asked.set(self.asked.get() + 1);
         let dates = token.dates();
         let begun = dates.not_before <= self.now.saturating_add(SKEW);
@@ -56,6 +58,14 @@ impl Surroundings for Proxy {
     }
 
     fn filter_state(&self, _: &str) -> tollgate::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn certificate_digest(&self) -> tollgate::Result<Option<Text>> {
+        Ok(None)
+    }
+
+    fn peer(&self) -> tollgate::Result<Option<Peer>> {
         Ok(None)
     }
 }

@@ -1,10 +1,11 @@
 use p256::ecdsa::{DerSignature, Signature};
+use tollgate_jwt_auth::curve::Curve;
 use tollgate_jwt_auth::der;
 
 /// An ES256 signature in DER: another library reads the same numbers from it, and refuses those that are
 /// refused here.
 pub fn jwt_der(data: &[u8]) {
-    let ours = der::p256_signature(data);
+    let ours = der::ecdsa_signature(Curve::P256, data);
     let theirs = Signature::from_slice(data).ok();
     assert_eq!(ours.is_some(), theirs.is_some(), "accepted by one of the two");
     if let (Some(ours), Some(theirs)) = (ours, theirs) {
@@ -12,7 +13,9 @@ pub fn jwt_der(data: &[u8]) {
         assert_eq!(Signature::try_from(read).ok(), Some(theirs));
         assert_eq!(theirs.to_der().as_bytes(), ours);
     }
-    check_structure(&der::p256_public_key_info(data));
+    for curve in [Curve::P256, Curve::P384, Curve::P521] {
+        check_structure(&der::ec_public_key_info(curve, data));
+    }
     let (modulus, exponent) = data.split_at(data.len() / 2);
     check_structure(&der::rsa_public_key_info(modulus, exponent));
 }

@@ -145,6 +145,15 @@ impl Listener {
         self
     }
 
+    /// Sets further members of its `DownstreamTlsContext`; say it after [`tls`](Self::tls).
+    #[must_use]
+    pub fn with_tls(mut self, extra: Value) -> Self {
+        if let Some(socket) = &mut self.transport_socket {
+            merge(socket, json!({ "typed_config": extra }));
+        }
+        self
+    }
+
     /// Adds a member to each entry of the access log, in Envoy's format strings.
     #[must_use]
     pub fn log_field(mut self, name: &str, format: &str) -> Self {

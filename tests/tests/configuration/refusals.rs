@@ -70,7 +70,7 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "`providers.main.isuer`: found an unknown field, allowed: `issuer`, `audiences`, \
              `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
              `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
-             `max_token_bytes`, `required_type`, `jwt_cache_config`, `claim_to_headers`, \
+             `max_token_bytes`, `required_type`, `certificate_bound`, `jwt_cache_config`, `claim_to_headers`, \
              `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
              `normalize_payload_in_metadata`, `header_in_metadata`, `failed_status_in_metadata`, \
              `clear_route_cache`; did you mean `issuer`?",
@@ -82,7 +82,7 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "`providers.main.remote_jwks`: found an unknown field, allowed: `issuer`, `audiences`, \
              `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
              `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
-             `max_token_bytes`, `required_type`, `jwt_cache_config`, `claim_to_headers`, \
+             `max_token_bytes`, `required_type`, `certificate_bound`, `jwt_cache_config`, `claim_to_headers`, \
              `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
              `normalize_payload_in_metadata`, `header_in_metadata`, `failed_status_in_metadata`, \
              `clear_route_cache`",

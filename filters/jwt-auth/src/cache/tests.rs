@@ -11,7 +11,7 @@ fn verified(id: u64) -> Rc<Verified> {
     let dates = Dates { not_before: 0, expires: None, issued_at: None };
     let claims = Some(Rc::new(VerifiedClaims(claims)));
     let (issuer, written) = (Box::default(), Written::default());
-    Rc::new(Verified { claims, issuer, has_audience: true, dates, written })
+    Rc::new(Verified { claims, issuer, bound_to: None, has_audience: true, dates, written })
 }
 
 fn token(id: u64) -> Vec<u8> {

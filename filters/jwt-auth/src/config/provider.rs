@@ -1,11 +1,18 @@
 //! Issuers of tokens.
 
-use super::StringMatcher;
-use tollgate::config::{CookieName, HeaderName, PositiveDuration, Secret, Whole};
+use super::{
+    CertificateBound, Discovery, OnKeysUnavailable, RemoteJwks, StringMatcher, UnknownKidRefetch,
+};
+use tollgate::config::{CookieName, Duration, HeaderName, PositiveDuration, Secret, Whole};
 use tollgate::prelude::*;
 
 /// An issuer of tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    { "required": ["local_jwks"] },
+    { "required": ["remote_jwks"] },
+    { "required": ["discovery"] },
+]))]
 pub struct Provider {
     /// The `iss` that tokens must have. Default: any.
     #[serde(default)]
@@ -17,12 +24,32 @@ pub struct Provider {
     /// What the `sub` of tokens must be like; a token without one has an empty one. Default: any.
     #[serde(default)]
     pub subjects: Option<StringMatcher>,
-    /// The keys: a JWK set (RFC 7517, section 5), as a string that stands here or in an environment
-    /// variable of the VM.
-    pub local_jwks: Secret,
+    /// The keys: a JWK set (RFC 7517, section 5), an object of certificates in PEM by their key ids, or one
+    /// public key in PEM; as a string that stands here or in an environment variable of the VM.
+    #[serde(default)]
+    pub local_jwks: Option<Secret>,
+    /// The keys, likewise, but fetched from a URL.
+    #[serde(default)]
+    pub remote_jwks: Option<RemoteJwks>,
+    /// The keys: a JWK set whose URL the issuer tells (OpenID Connect Discovery).
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
+    /// When keys are fetched because a token names one that is not there; with `remote_jwks` and
+    /// `discovery`.
+    #[serde(default)]
+    pub unknown_kid_refetch: Option<UnknownKidRefetch>,
+    /// What requests get whose token cannot be verified because no key set was ever fetched: `deny_401`
+    /// as in Envoy, `deny_503` with `retry-after`, or `allow`, with which they pass and **nothing of the
+    /// token is verified** or forwarded as claims. Default: `deny_503`.
+    #[serde(default)]
+    pub on_keys_unavailable: Option<OnKeysUnavailable>,
+    /// How long a fetched set is used after it has expired while fetches fail; then requests are denied.
+    /// Default: 24h.
+    #[serde(default)]
+    pub stale_if_error: Option<Duration>,
     /// Which algorithms tokens may be signed with. `HS256`, `HS384` and `HS512` only if they are listed
     /// here. Default: all others, which are `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
-    /// `ES384`, `EdDSA` (also called `Ed25519`).
+    /// `ES384`, `ES512`, `EdDSA` (also called `Ed25519`).
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub algorithms: Option<Vec<String>>,
@@ -60,6 +87,10 @@ pub struct Provider {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub required_type: Option<String>,
+    /// Whether a token must be used over a connection with the client certificate that it names in
+    /// `cnf` (RFC 8705): `off`, `if_present` or `required`. Default: `if_present`.
+    #[serde(default)]
+    pub certificate_bound: CertificateBound,
     /// How many tokens that were verified are remembered, so that they are not verified again.
     #[serde(default)]
     pub jwt_cache_config: JwtCacheConfig,
@@ -90,6 +121,17 @@ pub struct Provider {
     /// Whether Envoy chooses the route again when a claim has become a header or the payload was left.
     #[serde(default)]
     pub clear_route_cache: bool,
+}
+
+impl Provider {
+    /// The `iss` that tokens must have, wherever it was said; any, if it is empty.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        match &self.discovery {
+            Some(discovery) => &discovery.issuer_uri,
+            None => &self.issuer,
+        }
+    }
 }
 
 /// Which tokens that were verified are remembered: in each worker, by all of their bytes, for as long
@@ -136,8 +178,8 @@ pub struct ClaimToHeader {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub claim_path: Option<Vec<String>>,
-    /// What stands between the elements of a list. A list with an element that has it, or that is a
-    /// list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
+    /// What stands between the elements of a list. A list with an element that has it, begins or ends
+    /// with a part of it, or is a list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub join: Option<String>,

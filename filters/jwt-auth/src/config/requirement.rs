@@ -1,6 +1,6 @@
 //! What requests need.
 
-use super::Named;
+use super::{ClaimCondition, Named, PeerName};
 use tollgate::config::HeaderName;
 use tollgate::prelude::*;
 
@@ -32,6 +32,15 @@ pub struct Requirement {
     pub allow_missing_or_failed: Option<Nothing>,
     /// Nothing: every token that can be read becomes headers, **without being verified**.
     pub extract_only_without_validation: Option<ExtractOnly>,
+    /// Conditions on the claims of the token, all of which must hold; beside a provider only.
+    #[schemars(length(min = 1))]
+    pub claims: Option<Vec<ClaimCondition>>,
+    /// Scopes that the token must have, all of them, in `scope` or `scp`; beside a provider only.
+    #[schemars(length(min = 1))]
+    pub scopes: Option<Vec<String>>,
+    /// Who may call, by the client's certificate: one of these; beside a provider only.
+    #[schemars(length(min = 1))]
+    pub peer: Option<Vec<PeerName>>,
 }
 
 /// A provider, and who its tokens must be for.

@@ -64,8 +64,15 @@ fn the_reason_why_no_key_is_usable_is_told() {
 #[test]
 fn an_rsa_key_without_an_algorithm_fits_the_rsa_family_and_nothing_else() {
     let set = parse(&[without(rsa_jwk(), "alg")]).unwrap();
-    for algorithm in RSA {
-        assert_eq!(count(&set, *algorithm, None), 1);
+    for algorithm in [
+        Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
+        Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
+    ] {
+        assert_eq!(count(&set, algorithm, None), 1);
     }
     for algorithm in [Algorithm::ES256, Algorithm::HS256, Algorithm::ES384, Algorithm::EdDSA] {
         assert_eq!(count(&set, algorithm, None), 0, "{algorithm:?}");
@@ -164,7 +171,9 @@ fn a_point_must_be_on_p256_with_full_coordinates() {
     assert_eq!(short, "[x] or [y] does not have 32 bytes");
     let on_p384 = refusal(with(ec_jwk(), "crv", json!("P-384")));
     assert_eq!(on_p384, "[x] or [y] does not have 48 bytes");
-    assert_eq!(refusal(with(ec_jwk(), "crv", json!("P-521"))), "[crv] is not supported");
+    let on_p521 = refusal(with(ec_jwk(), "crv", json!("P-521")));
+    assert_eq!(on_p521, "[x] or [y] does not have 66 bytes");
+    assert_eq!(refusal(with(ec_jwk(), "crv", json!("secp256k1"))), "[crv] is not supported");
     assert!(parse(&[without(ec_jwk(), "crv")]).is_ok(), "P-256 is the default, as in Envoy");
 }
 

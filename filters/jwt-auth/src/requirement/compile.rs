@@ -1,6 +1,7 @@
 //! From what the operator writes to requirements.
 
 use super::{AnyOf, Everyone, ExtractOnly, OfProvider, Requirement};
+use crate::conditions::Conditions;
 use crate::config::{self, Named};
 use crate::output;
 use crate::provider::{Audiences, Provider};
@@ -49,13 +50,19 @@ impl<'a> Compiler<'a> {
             ("extract_only_without_validation", config.extract_only_without_validation.is_some()),
         ])?;
         if let Some(name) = &config.provider_name {
-            return self.of_provider(name, None);
+            return self.of_provider(name, None, Conditions::new(config)?);
         }
-        if let Some(config) = &config.provider_and_audiences {
-            let audiences = Some(&config.audiences).filter(|names| !names.is_empty());
+        if let Some(provider) = &config.provider_and_audiences {
+            let names = Some(&provider.audiences).filter(|names| !names.is_empty());
+            let audiences = names.map(|names| Audiences::new(names));
             return self
-                .of_provider(&config.provider_name, audiences.map(|names| Audiences::new(names)))
+                .of_provider(&provider.provider_name, audiences, Conditions::new(config)?)
                 .map_err(|error| error.at("provider_and_audiences"));
+        }
+        if let Some(field) = Conditions::fields(config).next() {
+            let allowed =
+                "nothing: conditions stand beside `provider_name` or `provider_and_audiences`";
+            return Err(ConfigError::new(field, "conditions on no provider", allowed));
         }
         if let Some(config) = &config.requires_any {
             return self.any(config).map_err(|error| error.at("requires_any"));
@@ -80,13 +87,15 @@ impl<'a> Compiler<'a> {
         &self,
         name: &str,
         audiences: Option<Audiences>,
+        conditions: Conditions,
     ) -> Result<Requirement, ConfigError> {
         match self.providers.get(name) {
             Some(provider) => {
-                if audiences.is_some() {
+                if audiences.is_some() || conditions.need_claims() {
                     provider.keep_claims();
                 }
-                Ok(Requirement::Provider(OfProvider { provider: provider.clone(), audiences }))
+                let provider = provider.clone();
+                Ok(Requirement::Provider(OfProvider { provider, audiences, conditions }))
             }
             None => {
                 let names: Vec<_> = self.providers.iter().map(|(name, _)| quoted(name)).collect();
@@ -146,6 +155,10 @@ impl<'a> Compiler<'a> {
                     .to_string(),
             ),
         };
+        for header in status_header.iter().map(String::as_str).chain([STATUS_HEADER]) {
+            output::not_a_place(header, &self.everyone.locations)
+                .map_err(|error| error.at("verification_status_header"))?;
+        }
         self.status_headers.push(STATUS_HEADER.to_owned());
         self.status_headers.extend(status_header.clone());
         Ok(ExtractOnly { everyone: self.everyone.clone(), status_header })

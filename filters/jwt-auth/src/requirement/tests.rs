@@ -228,7 +228,7 @@ fn extracting_only_believes_what_can_be_read_and_marks_it() {
     let extract = json!({"extract_only_without_validation": {}});
     let authenticator = compile(&extract).unwrap();
     let outputs: Vec<_> = authenticator.output_headers().collect();
-    assert_eq!(outputs, ["x-a-sub", "x-b-sub", "x-jwt-signature-verified"]);
+    assert_eq!(outputs, ["x-a-sub", "x-b-sub", "x-jwt-auth-denied", "x-jwt-signature-verified"]);
     let forged = format!("{}AAAA", expired("a"));
     let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*forged), ("x-b", "?")]);
     let decision = authenticator.decide(&headers, NOW, &World::default()).unwrap();
@@ -458,4 +458,149 @@ fn the_tokens_of_one_provider_are_unknown_to_another() {
     };
     assert_eq!(at("x-a"), Verdict::Allowed);
     assert_eq!(at("x-b"), Verdict::Denied(Failure::UnknownIssuer.into()));
+}
+
+/// A requirement of provider `a` with conditions.
+fn a_with(conditions: Value) -> Value {
+    let mut requires = a();
+    requires.as_object_mut().unwrap().extend(conditions.as_object().unwrap().clone());
+    requires
+}
+
+fn role(role: &str) -> Value {
+    a_with(json!({"claims": [{"claim": "role", "exact": role}]}))
+}
+
+#[test]
+fn conditions_are_checked_of_every_token_and_beside_audiences_too() {
+    let (admin, user) = (token_for("a", json!({"role": "admin"})), good("a"));
+    let failure = Err(Failure::ClaimsNotAllowed);
+    assert_eq!(decide(&role("admin"), &[("x-a", admin.clone())]), subjects(&["of-a"]));
+    assert_eq!(decide(&role("admin"), &[("x-a", user.clone())]), failure);
+    let both = [("x-a", admin.clone()), ("x-a", user)];
+    assert_eq!(decide(&role("admin"), &both), failure);
+    let requires = json!({
+        "provider_and_audiences": {"provider_name": "a", "audiences": ["us"]},
+        "claims": [{"claim": "role", "exact": "owner"}],
+    });
+    assert_eq!(decide(&requires, &[("x-a", admin)]), failure);
+}
+
+#[test]
+fn nobody_learns_anything_by_a_token_that_is_not_genuine() {
+    let admin = token_for("a", json!({"role": "admin", "cnf": 5}));
+    let forged =
+        format!("{}.AAAA{}", admin.rsplit_once('.').unwrap().0, &admin[admin.len() - 82..]);
+    for requires in [role("admin"), role("user"), a()] {
+        let forged = decide(&requires, &[("x-a", forged.clone())]);
+        assert_eq!(forged, Err(Failure::VerificationFailed));
+    }
+}
+
+#[test]
+fn a_token_from_the_cache_must_still_fulfil_the_conditions_of_the_rule() {
+    let requires = any(&[role("owner"), all(&[role("admin"), b()])]);
+    let authenticator = compile(&requires).unwrap();
+    let admin = token_for("a", json!({"role": "admin"}));
+    let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*admin), ("x-b", &*good("b"))]);
+    let world = World::default();
+    for _ in 0..2 {
+        let decision = authenticator.decide(&headers, NOW, &world).unwrap();
+        assert_eq!(decision.verdict, Verdict::Allowed);
+    }
+    assert_eq!(world.verified.get(), 2, "one token of each provider");
+    let alone = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*admin)]);
+    let decision = authenticator.decide(&alone, NOW, &world).unwrap();
+    assert_eq!(decision.verdict, Verdict::Denied(Failure::ClaimsNotAllowed.into()));
+}
+
+#[test]
+fn a_condition_that_fails_says_more_than_a_token_that_is_missing_or_unknown() {
+    let token = ("x-a", good("a"));
+    let (weak, strong) = (Failure::UnknownIssuer, Failure::ClaimsNotAllowed);
+    assert_eq!(decide(&any(&[role("x"), b()]), &[token.clone()]), Err(strong));
+    assert_eq!(decide(&any(&[b(), role("x")]), &[token.clone()]), Err(strong));
+    let unknown = ("x-b", good("a"));
+    assert_eq!(decide(&any(&[role("x"), b()]), &[token.clone(), unknown.clone()]), Err(strong));
+    assert_eq!(decide(&any(&[role("x"), b()]), &[unknown]), Err(weak));
+    assert_eq!(decide(&any(&[role("x"), missing()]), &[token]), Err(strong));
+}
+
+#[test]
+fn what_a_condition_refuses_becomes_nothing() {
+    let requires = any(&[role("admin"), failed()]);
+    assert_eq!(decide(&requires, &[("x-a", good("a"))]), subjects(&[]));
+}
+
+#[test]
+fn conditions_without_a_provider_are_refused() {
+    for (field, condition) in [
+        ("claims", json!([{"claim": "a", "exact": 1}])),
+        ("scopes", json!(["a"])),
+        ("peer", json!([{"uri": {"exact": "u"}}])),
+    ] {
+        for mut requires in [any(&[a(), b()]), all(&[a(), b()]), missing(), failed()] {
+            requires[field] = condition.clone();
+            let error = compile(&requires).unwrap_err();
+            assert_eq!(error.path, format!("rules[0].requires.{field}"));
+        }
+    }
+}
+
+fn bound_to(certificate: [u8; 32]) -> String {
+    token_for("a", json!({"cnf": {"x5t#S256": crate::testing::b64(certificate)}}))
+}
+
+#[test]
+fn a_bound_token_needs_its_certificate_every_time_it_comes() {
+    let token = bound_to([0xab; 32]);
+    let world = |digest: Option<&str>| World {
+        certificate_digest: digest.map(|digest| digest.repeat(32)),
+        ..World::default()
+    };
+    for requires in [a(), missing()] {
+        let authenticator = compile(&requires).unwrap();
+        let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*token)]);
+        let mismatch = Verdict::Denied(Failure::CertificateMismatch.into());
+        for (digest, verdict) in [
+            (None, mismatch.clone()),
+            (Some("ab"), Verdict::Allowed),
+            (Some("ab"), Verdict::Allowed),
+            (Some("ac"), mismatch.clone()),
+            (None, mismatch),
+        ] {
+            let decision = authenticator.decide(&headers, NOW, &world(digest)).unwrap();
+            assert_eq!(decision.verdict, verdict, "{digest:?}");
+        }
+    }
+}
+
+#[test]
+fn a_binding_that_cannot_be_understood_is_refused_and_not_kept() {
+    let token = token_for("a", json!({"cnf": {"x5t#S256": "short"}}));
+    let world = World { certificate_digest: Some("ab".repeat(32)), ..World::default() };
+    let authenticator = compile(&a()).unwrap();
+    let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*token)]);
+    for _ in 0..2 {
+        let decision = authenticator.decide(&headers, NOW, &world).unwrap();
+        assert_eq!(decision.verdict, Verdict::Denied(Failure::CnfNotThumbprint.into()));
+        assert_eq!(decision.outcome.cache_hits, 0);
+    }
+}
+
+#[test]
+fn the_host_is_asked_about_the_client_only_when_it_matters() {
+    let authenticator = compile(&a()).unwrap();
+    let world = World::default();
+    for token in [good("a"), expired("a")] {
+        let headers = HeaderMap::from_pairs([(":path", "/"), ("x-a", &*token)]);
+        authenticator.decide(&headers, NOW, &world).unwrap();
+    }
+    assert_eq!(world.asked.get(), 0);
+}
+
+#[test]
+fn a_token_that_only_another_requirement_would_look_at_stays_unseen() {
+    let headers = [("x-a", good("a")), ("x-b", "no token".to_owned())];
+    assert_eq!(decide(&any(&[a(), b()]), &headers), subjects(&["of-a"]));
 }

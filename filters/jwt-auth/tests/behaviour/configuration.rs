@@ -117,7 +117,7 @@ fn without_providers_a_configuration_is_refused(proxy: &mut Proxy) {
             (json!({}), "`providers`: found nothing"),
             (json!({ "providers": {} }), "`providers`: found no provider, allowed: at least one"),
             (json!({ "providers": [] }), "`providers`: found a list, allowed: an object"),
-            (json!({ "providers": { "main": {} } }), "`providers.main.local_jwks`: found nothing"),
+            (json!({ "providers": { "main": {} } }), "`providers.main`: found none of them"),
             (json!([]), "found a list"),
             (json!(null), "found "),
         ],
@@ -162,8 +162,9 @@ fn a_misspelt_field_is_refused_and_the_right_one_suggested(proxy: &mut Proxy) {
 /// What Envoy's own filter has and this one has not (yet) must not be passed over in silence.
 #[tollgate_testkit::test(JwtAuth)]
 fn what_only_envoys_own_filter_has_is_refused_by_name(proxy: &mut Proxy) {
-    let expected = "`providers.main.remote_jwks`: found an unknown field";
-    are_refused(proxy, &[(provider_of(json!({ "remote_jwks": {} })), expected)]);
+    let expected = "`providers.main.remote_jwks.retry_policy.retry_on`: found an unknown field";
+    let remote = json!({ "retry_policy": { "retry_on": "5xx" } });
+    are_refused(proxy, &[(provider_of(json!({ "remote_jwks": remote })), expected)]);
 }
 
 #[tollgate_testkit::test(JwtAuth)]
@@ -393,7 +394,7 @@ fn every_provider_is_checked(proxy: &mut Proxy) {
 
 #[tollgate_testkit::test(JwtAuth)]
 fn a_name_that_would_break_a_path_is_quoted(proxy: &mut Proxy) {
-    let providers = json!({ "a.b \"c\"": {} });
-    let path = r#"`providers["a.b \"c\""].local_jwks`: found nothing"#;
+    let providers = json!({ "a.b \"c\"": { "issuer": 5 } });
+    let path = r#"`providers["a.b \"c\""].issuer`: found 5"#;
     are_refused(proxy, &[(json!({ "providers": providers }), path)]);
 }

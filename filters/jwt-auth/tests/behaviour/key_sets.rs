@@ -154,7 +154,8 @@ fn a_key_of_a_kind_that_is_not_known_is_not_used(proxy: &mut Proxy) {
             (json!({ "x": "AA" }), "[kty] is missing"),
             (json!(7), "not an object"),
             (jwk_with(json!({ "crv": "P-384" })), "[x] or [y] does not have 48 bytes"),
-            (jwk_with(json!({ "crv": "P-521" })), "[crv] is not supported"),
+            (jwk_with(json!({ "crv": "P-521" })), "[x] or [y] does not have 66 bytes"),
+            (jwk_with(json!({ "crv": "secp256k1" })), "[crv] is not supported"),
         ],
     );
 }

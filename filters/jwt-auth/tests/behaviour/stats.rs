@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 37] = [
+const COUNTERS: [&str; 49] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -20,6 +20,9 @@ const COUNTERS: [&str; 37] = [
     "denied_audience_not_allowed",
     "denied_b64_not_supported",
     "denied_bad_format",
+    "denied_certificate_mismatch",
+    "denied_claims_not_allowed",
+    "denied_cnf_not_thumbprint",
     "denied_crit_not_supported",
     "denied_exp_not_integer",
     "denied_exp_out_of_range",
@@ -32,6 +35,7 @@ const COUNTERS: [&str; 37] = [
     "denied_iat_out_of_range",
     "denied_iss_not_string",
     "denied_jti_not_string",
+    "denied_keys_unavailable",
     "denied_missing",
     "denied_nbf_not_integer",
     "denied_nbf_out_of_range",
@@ -39,6 +43,8 @@ const COUNTERS: [&str; 37] = [
     "denied_not_yet_valid",
     "denied_payload_bad_base64",
     "denied_payload_bad_json",
+    "denied_peer_not_allowed",
+    "denied_scopes_not_sufficient",
     "denied_signature_bad_base64",
     "denied_sub_not_string",
     "denied_typ_not_accepted",
@@ -46,8 +52,14 @@ const COUNTERS: [&str; 37] = [
     "denied_verification_failed",
     "denied_zip_not_supported",
     "failures",
+    "jwks_fetch_failed",
+    "jwks_fetch_success",
+    "jwks_refetch_unknown_kid",
+    "jwks_served_stale",
     "jwt_cache_hit",
     "jwt_cache_miss",
+    "keys_unavailable_allowed",
+    "reported",
     "unwritable_claims",
 ];
 
@@ -58,9 +70,11 @@ fn every_counter_is_there_from_the_beginning(proxy: &mut Proxy) {
     let mut names: Vec<_> = metrics.names().collect();
     names.sort();
     let expected: Vec<_> = COUNTERS.map(|name| format!("tollgate.jwt_auth.{name}")).into();
-    let expected: Vec<_> =
+    let mut expected: Vec<_> =
         expected.iter().map(|name| (MetricKind::Counter, name.as_str())).collect();
+    expected.push((MetricKind::Gauge, "tollgate.jwt_auth.memory_bytes"));
     assert_eq!(names, expected);
+    expected.pop();
     assert!(expected.iter().all(|(_, name)| proxy.counter(name) == 0));
 }
 
@@ -110,6 +124,8 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         ("audience_not_allowed", with_claim(json!({ "aud": "x" }))),
         ("no_matching_key", FOREIGN.sign(&claims(json!({})))),
         ("verification_failed", tampered(&good)),
+        ("cnf_not_thumbprint", with_claim(json!({ "cnf": 7 }))),
+        ("certificate_mismatch", with_claim(json!({ "cnf": { "x5t#S256": "A".repeat(43) } }))),
     ];
     authorized(proxy, &[]);
     assert_eq!(stat(proxy, "denied_missing"), 1);
@@ -118,9 +134,16 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
         assert_eq!(stat(proxy, &format!("denied_{reason}")), 1, "{reason}");
         assert_eq!(stat(proxy, "denied"), index as u64 + 2, "{reason}");
     }
-    // Each of them once, and nothing else; `typ` is looked at only where a provider requires one.
-    let is_reason =
-        |name: &&&str| name.starts_with("denied_") && **name != "denied_typ_not_accepted";
+    // Each of them once, and nothing else but what is looked at only where it is asked for, or where keys
+    // are fetched.
+    let on_demand = [
+        "denied_typ_not_accepted",
+        "denied_claims_not_allowed",
+        "denied_scopes_not_sufficient",
+        "denied_peer_not_allowed",
+        "denied_keys_unavailable",
+    ];
+    let is_reason = |name: &&&str| name.starts_with("denied_") && !on_demand.contains(name);
     let reasons: Vec<_> = COUNTERS.iter().filter(is_reason).collect();
     assert_eq!(reasons.len(), cases.len() + 1);
     assert!(reasons.iter().all(|reason| stat(proxy, reason) == 1));

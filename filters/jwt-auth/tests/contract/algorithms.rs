@@ -74,11 +74,3 @@ fn a_secret_is_no_key_by_default(proxy: &mut Proxy) {
     assert!(error.contains("the provider does not allow its algorithms"), "{error}");
     assert!(!error.contains(&base64url(SECRET)), "{error}");
 }
-
-#[tollgate_testkit::test(JwtAuth)]
-fn a_key_that_neither_host_nor_module_can_use_is_refused(proxy: &mut Proxy) {
-    let coordinate = base64url([1; 48]);
-    let key = json!({ "kty": "EC", "crv": "P-384", "x": coordinate, "y": coordinate });
-    let error = proxy.try_configure(with_key(key, json!({}))).unwrap_err();
-    assert!(error.contains("a host that does not verify ES384"), "{error}");
-}

@@ -4,6 +4,8 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `algorithms.rs` | what the module verifies itself |
+//! | `conditions.rs` | what requirements ask of claims and of the client |
+//! | `denied.rs` | denials in the operator's words, or only reported |
 //! | `left.rs` | what is left for others |
 //! | `places.rs` | where tokens are found, and removed |
 //! | `requirements.rs` | what requests need |
@@ -22,6 +24,8 @@
 
 mod algorithms;
 mod common;
+mod conditions;
+mod denied;
 mod left;
 mod matches;
 mod places;

@@ -32,6 +32,8 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at `path`. Use [`quoted`] to repeat a string of the operator's in `found`.
+    #[cold]
+    #[inline(never)]
     pub fn new(
         path: impl Into<String>,
         found: impl Into<String>,

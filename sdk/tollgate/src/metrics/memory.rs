@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use super::{Gauge, MetricError, Metrics};
-use crate::Result;
 
 /// The most memory that one VM of a module has had, in bytes, as a gauge.
 ///
@@ -16,7 +15,7 @@ use crate::Result;
 ///
 /// let memory = MemoryGauge::new(&setup.metrics())?;
 /// // Wherever something was kept:
-/// memory.update()?;
+/// memory.update();
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
@@ -35,21 +34,17 @@ impl MemoryGauge {
         Ok(Self { gauge: metrics.gauge("memory_bytes")?, told: Cell::new(0) })
     }
 
-    /// Tells the host, if the memory has grown; that costs a host call only then.
-    ///
-    /// # Errors
-    ///
-    /// When the host does not take it.
-    pub fn update(&self) -> Result<()> {
+    /// Tells the host, if the memory has grown; that costs host calls only then. A host that does not
+    /// take it is asked again when the memory grows once more.
+    pub fn update(&self) {
         let bytes = module_bytes();
         if bytes <= self.told.get() {
-            return Ok(());
+            return;
         }
         self.told.set(bytes);
-        // Another worker's VM may have more.
-        match self.gauge.value()? < bytes {
-            true => self.gauge.set(bytes),
-            false => Ok(()),
+        // Another worker's VM may have more. A stat is no reason to fail a request.
+        if self.gauge.value().is_ok_and(|most| most < bytes) {
+            let _ = self.gauge.set(bytes);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tollgate_e2e::tokens::{self, SigningKey, ec_key, rsa_key};
+use tollgate_e2e::tokens::{self, SigningKey, rsa_key};
 
 use super::issuer::{Generation, Keys};
 
@@ -41,20 +41,21 @@ pub(super) trait Traffic: Send + Sync + 'static {
 
 /// Good tokens, each used once.
 pub(super) struct Distinct {
+    key: SigningKey,
     count: u64,
     sent: AtomicU64,
 }
 
 impl Distinct {
-    pub(super) fn new(count: u64) -> Self {
-        Self { count, sent: AtomicU64::new(0) }
+    pub(super) fn new(key: SigningKey, count: u64) -> Self {
+        Self { key, count, sent: AtomicU64::new(0) }
     }
 }
 
 impl Traffic for Distinct {
     fn next(&self) -> Option<Case> {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
-        (number < self.count).then(|| passes("new token", ec_key().sign(&claims(number)).into()))
+        (number < self.count).then(|| passes("new token", self.key.sign(&claims(number)).into()))
     }
 }
 

@@ -20,7 +20,7 @@ fn the_output_headers_of_all_providers_are_known_in_lower_case() {
     });
     let authenticator = compile(&config).unwrap();
     let headers: Vec<_> = authenticator.output_headers().collect();
-    assert_eq!(headers, ["x-deep", "x-other", "x-payload", "x-sub"]);
+    assert_eq!(headers, ["x-deep", "x-jwt-auth-denied", "x-other", "x-payload", "x-sub"]);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
         ),
         (
             refusal(|c| c["providers"]["main"]["remote_jwks"] = json!({})),
-            "providers.main.remote_jwks",
+            "providers.main.remote_jwks.http_uri",
         ),
         (
             refusal(|c| c["providers"]["main"]["from_params"] = json!(["a", ""])),
@@ -112,6 +112,55 @@ fn wrong_configurations_are_refused_with_the_path_of_the_fault() {
     }
 }
 
+#[test]
+fn a_header_that_is_removed_first_is_no_place_of_tokens() {
+    let with_place = |change: fn(&mut Value)| {
+        refusal(|c| {
+            c["providers"]["other"] = json!({
+                "local_jwks": jwks(&[ec_jwk()]),
+                "from_headers": [{"name": "X-Token"}, {"name": "X-Other"}],
+            });
+            change(c);
+        })
+    };
+    for (error, path) in [
+        (
+            with_place(|c| {
+                c["providers"]["main"]["claim_to_headers"][1]["header_name"] = json!("x-token");
+            }),
+            "providers.main.claim_to_headers[1].header_name",
+        ),
+        (
+            with_place(|c| {
+                c["providers"]["other"]["forward_payload_header"] = json!("x-OTHER");
+            }),
+            "providers.other.forward_payload_header",
+        ),
+        (
+            with_place(|c| {
+                c["rules"][1]["requires"] = json!({
+                    "extract_only_without_validation": {"verification_status_header": "x-token"},
+                });
+            }),
+            "rules[1].requires.extract_only_without_validation.verification_status_header",
+        ),
+        (with_place(|c| c["report_header"] = json!("x-token")), "report_header"),
+    ] {
+        assert_eq!(error.path, path, "{error}");
+        assert_eq!(error.allowed, "a header that no `from_headers` names", "{error}");
+    }
+}
+
+#[test]
+fn the_header_for_reports_is_one_that_nothing_else_sets() {
+    for header in ["X-Sub", "x-payload", "host", "cookie", "authorization"] {
+        let error = refusal(|c| c["report_header"] = json!(header));
+        assert_eq!(error.path, "report_header", "{error}");
+    }
+    let error = refusal(|c| c["mode"] = json!("observe"));
+    assert_eq!(error.path, "mode", "{error}");
+}
+
 #[cfg(not(target_arch = "wasm32"))] // `with_environment` is native
 #[test]
 fn keys_may_come_from_an_environment_variable_of_the_vm() {
@@ -154,5 +203,8 @@ fn every_field_is_read_in_both_spellings() {
     });
     let authenticator = compile(&camel).unwrap();
     assert!(authenticator.has_rules());
-    assert_eq!(authenticator.output_headers().collect::<Vec<_>>(), ["x-payload", "x-sub"]);
+    assert_eq!(
+        authenticator.output_headers().collect::<Vec<_>>(),
+        ["x-jwt-auth-denied", "x-payload", "x-sub"]
+    );
 }
