@@ -186,7 +186,7 @@ fn bad_answers() -> Vec<(&'static str, Answer, &'static str)> {
     let set = json!({ "keys": [] }).to_string();
     vec![
         ("down", Answer::reset(), "cannot be reached"),
-        ("slow", Answer::status(200).body(set.clone()).after(Duration::from_secs(5)), "in time"),
+        ("slow", Answer::status(200).body(set.clone()).after(Duration::from_secs(5)), "no answer"),
         ("failing", Answer::status(503), "status 503"),
         (
             "redirecting",

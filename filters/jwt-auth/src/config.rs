@@ -19,7 +19,9 @@ pub use matching::{
     StringMatcher, UriTemplate,
 };
 pub use named::Named;
-pub use provider::{ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider};
+pub use provider::{
+    ClaimPathSegment, ClaimToHeader, FromHeader, JwtCacheConfig, NormalizePayload, Provider, names,
+};
 pub use remote::{
     AsyncFetch, BackOff, Discovery, HttpUri, OnKeysUnavailable, RemoteJwks, RetryPolicy,
     UnknownKidRefetch,

@@ -1,7 +1,7 @@
 //! What the upstream learns from a verified token: headers made of its claims and its payload.
 
 use crate::claims::{self, Ambiguous};
-use crate::config::{ClaimToHeader, Provider};
+use crate::config::{self, ClaimToHeader, Provider};
 use crate::extract::Locations;
 use crate::status::Failure;
 use crate::token::{Claims, Token};
@@ -158,9 +158,12 @@ impl Output {
         }
         let mut claims = claims.clone();
         for name in &self.space_delimited {
-            if let Some(claim @ Value::String(_)) = claims.get_mut(name) {
-                let words = claim.as_str().unwrap_or_default().split(' ');
-                *claim = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            let Some(claim) = claims.get_mut(name) else { continue };
+            let words = claim.as_str().unwrap_or_default().split(' ');
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).map(Value::from).collect();
+            // A text without words stays as it is, as in Envoy.
+            if !words.is_empty() {
+                *claim = Value::Array(words);
             }
         }
         json(&claims)
@@ -176,7 +179,7 @@ fn json(object: &Claims) -> String {
 /// What the filter state is told about a failure, as Envoy's metadata has it.
 #[must_use]
 pub fn failure_json(failure: Failure) -> String {
-    format!(r#"{{"code":"{}","message":"{}"}}"#, failure.code(), failure.message())
+    format!(r#"{{"code":{},"message":"{}"}}"#, failure.code(), failure.message())
 }
 
 /// The name of a property, if it can be one.
@@ -201,7 +204,7 @@ impl ClaimHeader {
         ])?;
         let (field, path) = match (&config.claim_name, &config.claim_path) {
             (Some(name), _) => ("claim_name", name.split('.').map(str::to_owned).collect()),
-            (None, path) => ("claim_path", path.clone().unwrap_or_default()),
+            (None, path) => ("claim_path", config::names(path.as_deref())),
         };
         if path.iter().all(String::is_empty) {
             return Err(ConfigError::new(field, "an empty name", "the name of a claim"));

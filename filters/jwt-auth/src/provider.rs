@@ -17,6 +17,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tollgate::config::{ConfigError, Secret, exactly_one};
 
+/// A signature of 64 bytes (RFC 8032, 5.1.6) in base64url.
+const ED25519_SIGNATURE_CHARACTERS: usize = 86;
+
 /// The default for `clock_skew_seconds`.
 const CLOCK_SKEW_SECONDS: u32 = 60;
 
@@ -275,8 +278,8 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Failure::NoMatchingKey`] when no key may be asked, [`Failure::VerificationFailed`] when
-    /// none of those asked made it.
+    /// [`Failure::NoMatchingKey`] when no key may be asked, [`Failure::Ed25519WrongLength`] as in Envoy,
+    /// [`Failure::VerificationFailed`] when none of those asked made it.
     pub fn check_signature(
         &self,
         keys: &KeySet,
@@ -286,6 +289,10 @@ impl Provider {
         let mut keys = keys.matching(token.algorithm(), token.kid()).peekable();
         if keys.peek().is_none() {
             return Err(Failure::NoMatchingKey);
+        }
+        let length = token.signature().len();
+        if token.algorithm() == Algorithm::EdDSA && length != ED25519_SIGNATURE_CHARACTERS {
+            return Err(Failure::Ed25519WrongLength);
         }
         match keys.any(|key| verify(token, key)) {
             true => Ok(()),

@@ -152,7 +152,7 @@ pub struct Outcome<'a> {
     pub accepted: Vec<Accepted<'a>>,
     /// The header that says that they were not verified, if they were not.
     pub unverified: Option<Option<&'a str>>,
-    /// What to leave in the filter state about tokens that are missing or bad.
+    /// What to leave in the filter state about tokens that are bad.
     pub failed: Vec<(&'a str, Failure)>,
     /// How many tokens had been verified before.
     pub cache_hits: u64,
@@ -182,6 +182,25 @@ pub struct Wanted {
     pub keys: Rc<RemoteKeys>,
     /// Why.
     pub reason: Reason,
+}
+
+impl Outcome<'_> {
+    /// Forgets accepted tokens from `start` that were accepted before it: another part of a requirement
+    /// has met the same tokens, and their claims must not arrive twice.
+    fn forget_repeated(&mut self, start: usize) {
+        let added = self.accepted.split_off(start.min(self.accepted.len()));
+        let is_known = |new: &Accepted<'_>| self.accepted.iter().any(|old| old.is_same(new));
+        let new: Vec<_> = added.into_iter().filter(|accepted| !is_known(accepted)).collect();
+        self.accepted.extend(new);
+    }
+}
+
+impl Accepted<'_> {
+    fn is_same(&self, other: &Self) -> bool {
+        ptr::eq(self.provider, other.provider)
+            && self.location.place() == other.location.place()
+            && self.token.written == other.token.written
+    }
 }
 
 impl From<HostError> for Refusal {
@@ -216,7 +235,12 @@ impl Requirement {
         match self {
             Self::Provider(one) => one.satisfy(attempt, outcome),
             Self::Any(any) => any.satisfy(attempt, outcome),
-            Self::All(all) => all.iter().try_for_each(|one| one.satisfy(attempt, outcome)),
+            Self::All(all) => all.iter().try_for_each(|one| {
+                let before = outcome.accepted.len();
+                one.satisfy(attempt, outcome)?;
+                outcome.forget_repeated(before);
+                Ok(())
+            }),
             Self::AllowMissing(everyone) => everyone.satisfy(attempt, outcome, false),
             Self::AllowMissingOrFailed(everyone) => everyone.satisfy(attempt, outcome, true),
             Self::ExtractOnly(extract) => {
@@ -234,7 +258,9 @@ impl OfProvider {
         outcome: &mut Outcome<'a>,
     ) -> Result<(), Refusal> {
         self.take_all(attempt, outcome).inspect_err(|refusal| {
+            // Of a token that is missing nothing is left, as in Envoy.
             if let Refusal::Denied(denial) = refusal
+                && denial.failure != Failure::Missing
                 && let Some(property) = self.provider.output().failure_property()
             {
                 outcome.failed.push((property, denial.failure));

@@ -84,6 +84,7 @@ failures! {
     20 JtiNotString, "jti_not_string", "Jwt payload [jti] field is not a string";
     21 AudNotStrings, "aud_not_strings", "Jwt payload [aud] field is not a string or string list";
     22 SignatureBadBase64, "signature_bad_base64", "Jwt signature is an invalid Base64url encoded";
+    23 Ed25519WrongLength, "ed25519_wrong_length", "Jwt ED25519 signature is wrong length";
     24 UnknownIssuer, "unknown_issuer", "Jwt issuer is not configured";
     25 AudienceNotAllowed, "audience_not_allowed", "Audiences in Jwt are not allowed";
     32 NoMatchingKey, "no_matching_key", "Jwks doesn't have key to match kid or alg from Jwt";

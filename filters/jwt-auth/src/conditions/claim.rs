@@ -81,7 +81,7 @@ fn path(config: &config::ClaimCondition) -> Result<Vec<String>, ConfigError> {
     exactly_one(&[("claim", config.claim.is_some()), ("claim_path", config.claim_path.is_some())])?;
     let (field, path) = match (&config.claim, &config.claim_path) {
         (Some(name), _) => ("claim", name.split('.').map(str::to_owned).collect()),
-        (None, path) => ("claim_path", path.clone().unwrap_or_default()),
+        (None, path) => ("claim_path", config::names(path.as_deref())),
     };
     match path.is_empty() || path.iter().any(String::is_empty) {
         true => Err(ConfigError::new(field, "an empty name", "the name of a claim")),

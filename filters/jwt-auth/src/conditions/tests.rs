@@ -180,7 +180,7 @@ fn a_path_leads_through_objects_and_may_have_names_with_dots() {
         ClaimMatch::new(&read(&config).unwrap()).unwrap().matches(claims)
     };
     assert!(matches(json!({"claim": "a.b.c"}), "x"));
-    assert!(matches(json!({"claim_path": ["a.b", "c"]}), "y"));
+    assert!(matches(json!({"claim_path": [{"key": "a.b"}, {"key": "c"}]}), "y"));
     assert!(!matches(json!({"claim": "l.c"}), "x"));
     assert!(!matches(json!({"claim": "a.b.c.d"}), "x"));
 }
@@ -192,7 +192,7 @@ fn what_cannot_be_meant_is_refused_by_its_field() {
         (json!({"exact": 1, "any_of": [1]}), ""),
         (json!({"gte": 1, "present": true}), ""),
         (json!({"lte": 1, "prefix": "a"}), ""),
-        (json!({"exact": 1, "claim_path": ["a"]}), ""),
+        (json!({"exact": 1, "claim_path": [{"key": "a"}]}), ""),
         (json!({"claim": "", "exact": 1}), "claim"),
         (json!({"claim": "a..b", "exact": 1}), "claim"),
         (json!({"any_of": []}), "any_of"),
@@ -212,7 +212,7 @@ fn what_cannot_be_meant_is_refused_by_its_field() {
         let error = condition(test.clone()).unwrap_err();
         assert_eq!(error.path, path, "{test}: {error}");
     }
-    for path in [json!([]), json!(["a", ""])] {
+    for path in [json!([]), json!([{"key": "a"}, {"key": ""}])] {
         let config = read(&json!({"claim_path": path, "exact": 1})).unwrap();
         assert_eq!(ClaimMatch::new(&config).unwrap_err().path, "claim_path");
     }

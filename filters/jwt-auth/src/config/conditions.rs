@@ -1,6 +1,6 @@
 //! What a requirement asks beyond a good token: of its claims and scopes, and of the client.
 
-use super::StringMatcher;
+use super::{ClaimPathSegment, StringMatcher};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -18,8 +18,8 @@ pub struct ClaimCondition {
     #[schemars(length(min = 1))]
     pub claim: Option<String>,
     /// The claim by the names on the way to it, for names with dots.
-    #[schemars(length(min = 1), inner(length(min = 1)))]
-    pub claim_path: Option<Vec<String>>,
+    #[schemars(length(min = 1))]
+    pub claim_path: Option<Vec<ClaimPathSegment>>,
     /// It is this, and of its type: the text `"5"` is not the number 5.
     pub exact: Option<Scalar>,
     /// It is a text that begins with this.

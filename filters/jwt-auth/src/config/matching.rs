@@ -101,8 +101,7 @@ pub struct StringMatcher {
     pub ignore_case: bool,
 }
 
-/// A condition on a header; without a test, that it is there. The values of a repeated header are one
-/// value, with `,` between them.
+/// A condition on a header; without a test, that it is there. Of a repeated header one value is enough.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct HeaderMatcher {
     /// The header, in any case; pseudo-headers such as `:method` too.
@@ -111,8 +110,9 @@ pub struct HeaderMatcher {
     /// What the value must be like.
     #[serde(default)]
     pub string_match: Option<StringMatcher>,
-    /// The old spelling of `string_match` with `exact`.
+    /// The old spelling of `string_match` with `exact`; not empty.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     pub exact_match: Option<String>,
     /// The old spelling of `string_match` with `prefix`.
     #[serde(default)]

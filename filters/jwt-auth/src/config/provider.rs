@@ -114,8 +114,8 @@ pub struct Provider {
     /// Where the header of a good token is left, likewise. Default: nowhere.
     #[serde(default)]
     pub header_in_metadata: String,
-    /// Where the reason is left for which a token of this provider is missing or bad, likewise:
-    /// `{"code": "3", "message": "Jwt is expired"}`. Default: nowhere.
+    /// Where the reason is left for which a token of this provider is bad, likewise:
+    /// `{"code": 3, "message": "Jwt is expired"}`. Default: nowhere.
     #[serde(default)]
     pub failed_status_in_metadata: String,
     /// Whether Envoy chooses the route again when a claim has become a header or the payload was left.
@@ -164,6 +164,20 @@ pub struct FromHeader {
     pub value_prefix: String,
 }
 
+/// One step on the way to a claim.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ClaimPathSegment {
+    /// The name of a member.
+    #[schemars(length(min = 1))]
+    pub key: String,
+}
+
+/// The names on the way to a claim.
+#[must_use]
+pub fn names(path: Option<&[ClaimPathSegment]>) -> Vec<String> {
+    path.unwrap_or_default().iter().map(|segment| segment.key.clone()).collect()
+}
+
 /// One claim that becomes a header.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(extend("oneOf" = [{ "required": ["claim_name"] }, { "required": ["claim_path"] }]))]
@@ -177,7 +191,7 @@ pub struct ClaimToHeader {
     /// The claim by the names on the way to it, for names with dots.
     #[serde(default)]
     #[schemars(length(min = 1))]
-    pub claim_path: Option<Vec<String>>,
+    pub claim_path: Option<Vec<ClaimPathSegment>>,
     /// What stands between the elements of a list. A list with an element that has it, begins or ends
     /// with a part of it, or is a list or an object itself, does not become a header. Default: a list becomes base64 of JSON.
     #[serde(default)]

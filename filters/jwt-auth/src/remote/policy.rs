@@ -96,7 +96,7 @@ impl Policy {
     /// How long before its end such a set is fetched in the background.
     #[must_use]
     pub fn ahead(&self, lifetime: Duration) -> Duration {
-        AHEAD.min(lifetime / 4)
+        AHEAD.min(lifetime.checked_div(4).unwrap_or_default())
     }
 }
 

@@ -264,4 +264,4 @@ impl Set {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -173,6 +173,17 @@ fn all_of_several_are_needed_and_the_first_that_fails_is_the_reason() {
 }
 
 #[test]
+fn a_token_that_several_of_all_meet_becomes_headers_once() {
+    let headers = [("x-a", good("a")), ("x-b", good("b"))];
+    let twice = all(&[a(), json!({"provider_and_audiences": {"provider_name": "a"}})]);
+    assert_eq!(decide(&twice, &headers), subjects(&["of-a"]));
+    assert_eq!(decide(&all(&[a(), missing()]), &headers), subjects(&["of-a", "of-b"]));
+    // Two tokens that say the same are two.
+    let two = [("x-a", good("a")), ("x-a", good("a"))];
+    assert_eq!(decide(&all(&[a(), missing()]), &two), subjects(&["of-a", "of-a"]));
+}
+
+#[test]
 fn a_missing_token_can_be_allowed_and_a_bad_one_still_is_not() {
     let optional = any(&[a(), missing()]);
     assert_eq!(decide(&optional, &[]), subjects(&[]));

@@ -37,22 +37,18 @@ impl HeaderMatch {
         })
     }
 
+    /// Each value of a repeated header is looked at by itself, as in Envoy from 1.39: a second value must
+    /// not lead a request past a rule.
     pub(super) fn matches(&self, request: &HeaderMap) -> bool {
-        let joined;
-        let mut values = request.get_all(&self.name);
-        let value = match (values.next(), values.next()) {
-            (Some(first), Some(second)) => {
-                joined = [first, second].into_iter().chain(values).collect::<Vec<_>>().join(&b',');
-                Some(joined.as_slice())
-            }
-            (value, _) => value.or(self.missing_is_empty.then_some(b"")),
+        let missing = self.missing_is_empty && request.get(&self.name).is_none();
+        let values = || request.get_all(&self.name).chain(missing.then_some(&b""[..]));
+        let passes = match &self.test {
+            Test::Present(expected) => values().next().is_some() == *expected,
+            _ if values().next().is_none() => return false,
+            Test::Text(text) => values().any(|value| text.matches(value)),
+            Test::Range(range) => values().any(|value| range.contains(value)),
         };
-        match (&self.test, value) {
-            (Test::Present(expected), value) => (value.is_some() == *expected) != self.invert,
-            (_, None) => false,
-            (Test::Text(text), Some(value)) => text.matches(value) != self.invert,
-            (Test::Range(range), Some(value)) => range.contains(value) != self.invert,
-        }
+        passes != self.invert
     }
 }
 
@@ -82,6 +78,11 @@ fn test(config: &config::HeaderMatcher) -> Result<Test, ConfigError> {
                 .map(|it| config::StringMatcher { safe_regex: Some(it), ..none() }),
         ),
     ];
+    // In Envoy it would hold for every value.
+    if config.exact_match.as_deref() == Some("") {
+        let allowed = "a text that is not empty, or `string_match` with `exact`";
+        return Err(ConfigError::new("exact_match", "\"\"", allowed));
+    }
     let mut tests = Vec::new();
     for (field, matcher) in matchers {
         if let Some(matcher) = matcher {

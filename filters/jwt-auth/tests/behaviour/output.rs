@@ -113,13 +113,15 @@ fn a_claim_inside_others_is_found_by_its_path(proxy: &mut Proxy) {
         { "header_name": "x-shallow", "claim_name": "realm.name" },
         { "header_name": "x-list", "claim_name": "list.0" },
         { "header_name": "x-url", "claim_name": "https://ns/role" },
+        { "header_name": "x-dots", "claim_path": [{ "key": "realm.name" }] },
+        { "header_name": "x-inner", "claim_path": [{ "key": "realm" }, { "key": "a.b" }] },
     ] })),
     );
     let exchange = present(
         proxy,
         &token(json!({
-            "realm": { "access": { "role": "admin" }, "name": 7 },
-            "realm.name": "not this one",
+            "realm": { "access": { "role": "admin" }, "name": 7, "a.b": "inner" },
+            "realm.name": "with a dot",
             "list": ["not this one either"],
             "https://ns/role": "dots only",
         })),
@@ -128,6 +130,8 @@ fn a_claim_inside_others_is_found_by_its_path(proxy: &mut Proxy) {
     assert_eq!(upstream_values(&exchange, "x-shallow"), ["7"]);
     assert!(upstream_values(&exchange, "x-list").is_empty());
     assert_eq!(upstream_values(&exchange, "x-url"), ["dots only"]);
+    assert_eq!(upstream_values(&exchange, "x-dots"), ["with a dot"]);
+    assert_eq!(upstream_values(&exchange, "x-inner"), ["inner"]);
 }
 
 #[tollgate_testkit::test(JwtAuth)]

@@ -197,3 +197,18 @@ fn two_listeners_have_rules_of_their_own(proxy: &mut Proxy) {
     is_denied(&proxy.get("/").at_listener(0).send(), reasons::MISSING);
     passes(&proxy.get("/").at_listener(1).send());
 }
+
+/// A second value must not lead a request past a rule.
+#[tollgate_testkit::test(JwtAuth)]
+fn a_rule_for_a_header_looks_at_each_of_its_values(proxy: &mut Proxy) {
+    let headers = json!([{ "name": "x-kind", "string_match": { "exact": "admin" } }]);
+    let rule =
+        json!({ "match": { "prefix": "/", "headers": headers }, "requires": requires_main() });
+    configure(proxy, with_rules(json!([rule])));
+    for others in [&[][..], &["x"], &["x", ""]] {
+        let kinds = others.iter().chain([&"admin"]).chain(others);
+        let request = kinds.fold(proxy.get("/"), |request, kind| request.header("x-kind", kind));
+        is_denied(&request.send(), reasons::MISSING);
+    }
+    passes(&proxy.get("/").header("x-kind", "x,admin").send());
+}

@@ -11,7 +11,7 @@ use tollgate_testkit::Proxy;
 use tollgate_testkit::abi::MetricKind;
 
 /// The README's list.
-const COUNTERS: [&str; 49] = [
+const COUNTERS: [&str; 50] = [
     "allowed",
     "cors_preflight_bypassed",
     "denied",
@@ -24,6 +24,7 @@ const COUNTERS: [&str; 49] = [
     "denied_claims_not_allowed",
     "denied_cnf_not_thumbprint",
     "denied_crit_not_supported",
+    "denied_ed25519_wrong_length",
     "denied_exp_not_integer",
     "denied_exp_out_of_range",
     "denied_expired",
@@ -137,6 +138,7 @@ fn a_denied_request_is_counted_by_its_reason(proxy: &mut Proxy) {
     // Each of them once, and nothing else but what is looked at only where it is asked for, or where keys
     // are fetched.
     let on_demand = [
+        "denied_ed25519_wrong_length",
         "denied_typ_not_accepted",
         "denied_claims_not_allowed",
         "denied_scopes_not_sufficient",

@@ -63,6 +63,20 @@ fn ed25519_is_verified_under_both_of_its_names(proxy: &mut Proxy) {
 }
 
 #[tollgate_testkit::test(JwtAuth)]
+fn an_ed25519_signature_has_64_bytes(proxy: &mut Proxy) {
+    let x = base64url(ed25519().verifying_key().as_bytes());
+    configure(proxy, with_key(json!({ "kty": "OKP", "crv": "Ed25519", "x": x }), json!({})));
+    let good = token("EdDSA", eddsa);
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    for length in [1, 32, 63, 65, 128] {
+        let wrong = format!("Bearer {signed}.{}", base64url(vec![7; length]));
+        let exchange = get(proxy, "/", &[("authorization", &wrong)]);
+        assert_denied(&exchange, 401, "Jwt ED25519 signature is wrong length");
+    }
+    assert_eq!(proxy.counter("tollgate.jwt_auth.denied_ed25519_wrong_length"), 5);
+}
+
+#[tollgate_testkit::test(JwtAuth)]
 fn a_secret_verifies_where_the_provider_lists_hmac(proxy: &mut Proxy) {
     configure(proxy, with_key(secret(), json!({ "algorithms": ["HS256"] })));
     assert_verified(proxy, &token("HS256", hs256));

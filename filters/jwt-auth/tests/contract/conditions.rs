@@ -36,7 +36,7 @@ fn a_claim_that_is_not_as_the_rule_asks_is_forbidden_each_time(proxy: &mut Proxy
         { "claim": "realm.roles", "any_of": ["admin", "owner"] },
         { "claim": "level", "gte": 2, "lte": 4 },
         { "claim": "suspended", "exact": true, "invert": true },
-        { "claim_path": ["https://example.com/plan"], "regex": "gold|silver" },
+        { "claim_path": [{ "key": "https://example.com/plan" }], "regex": "gold|silver" },
     ]);
     start_asking(proxy, json!({ "claims": claims }));
     let with = |change: fn(&mut Value)| {

@@ -86,3 +86,14 @@ fn a_filter_before_this_one_can_say_what_is_needed(proxy: &mut Proxy) {
     );
     assert_denied(&get(proxy, "/", &[]), 401, "Jwt is missing");
 }
+
+#[tollgate_testkit::test(JwtAuth)]
+fn a_token_that_two_parts_need_becomes_headers_once(proxy: &mut Proxy) {
+    let requires = json!({ "requires_all": { "requirements": [
+        { "provider_name": "main" }, { "allow_missing": {} },
+    ] } });
+    start_with(proxy, provider(json!({})), requires);
+    let token = format!("Bearer {}", token_of("alice"));
+    let request = get(proxy, "/", &[("authorization", &token)]).upstream_request();
+    assert_eq!(request.header_values("x-sub"), ["alice"]);
+}

@@ -106,6 +106,10 @@ fn claims_with_blanks_become_lists_where_they_are_left() {
         "payload_in_metadata": "p",
         "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "n", "absent"]},
     }));
+    for without in ["", " "] {
+        let left = properties(&authenticator, json!({"scope": without}));
+        assert_eq!(left[0].1["scope"], json!(without));
+    }
     let left = properties(&authenticator, json!({"scope": " a  b ", "n": 7, "other": "c d"}));
     let payload = &left[0].1;
     assert_eq!((&payload["scope"], &payload["n"]), (&json!(["a", "b"]), &json!(7)));
@@ -127,15 +131,15 @@ fn the_reason_of_a_failure_is_left_in_the_filter_state() {
     };
     let expired = Signer::Es256.token(&claims(json!({"exp": 1})));
     assert_eq!(failed(&format!("Bearer {expired}")), [("f".to_owned(), Failure::Expired)]);
-    assert_eq!(failed(""), [("f".to_owned(), Failure::Missing)]);
+    assert_eq!(failed(""), []);
     let json = crate::output::failure_json(Failure::Expired);
-    assert_eq!(json, r#"{"code":"3","message":"Jwt is expired"}"#);
+    assert_eq!(json, r#"{"code":3,"message":"Jwt is expired"}"#);
 }
 
 #[test]
 fn lists_are_joined_where_that_is_clear() {
     let authenticator = with(json!({"claim_to_headers": [
-        {"header_name": "x-roles", "claim_path": ["https://a.b/roles"], "join": ","},
+        {"header_name": "x-roles", "claim_path": [{"key": "https://a.b/roles"}], "join": ","},
         {"header_name": "x-raw", "claim_name": "raw"},
     ]}));
     let headers = |roles: Value| {
