@@ -162,16 +162,11 @@ fn key(token: &[u8]) -> Option<u64> {
     token.last_chunk().map(|last| u64::from_le_bytes(*last))
 }
 
-/// Compares 32 bytes at a time: in a module, what compares bytes one by one takes twenty times as long.
+/// Compares 16 bytes at a time: in a module, what compares bytes one by one takes ten times as long.
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
-    a.len() == b.len() && a_rest == b_rest && a.iter().zip(b).all(|(a, b)| differences(a, b) == 0)
-}
-
-fn differences(a: &[u8; 32], b: &[u8; 32]) -> u64 {
-    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    words.fold(0, |sum, (a, b)| sum | (word(a) ^ word(b)))
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let word = |bytes: &[u8; 16]| u128::from_le_bytes(*bytes);
+    a.len() == b.len() && a_rest == b_rest && a.iter().zip(b).all(|(a, b)| word(a) == word(b))
 }
 
 /// The most memory that a token takes in here, in bytes.

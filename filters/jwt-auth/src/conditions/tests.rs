@@ -2,6 +2,7 @@ use super::*;
 use crate::testing::World;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use std::slice;
 use tollgate::HostError;
 use tollgate::abi::Status;
 use tollgate::properties::Text;
@@ -32,11 +33,13 @@ fn inverted(test: &Value) -> Value {
     test
 }
 
+type Values = Vec<Value>;
+
 /// Tests with values that pass, values that do not, and values that they are not about.
-fn tests() -> [(Value, Vec<Value>, Vec<Value>, Vec<Value>); 11] {
+fn tests() -> [(Value, Values, Values, Values); 11] {
     let (texts, numbers) = (vec![json!("5"), json!("")], vec![json!(5), json!(0.5)]);
     let (lists, object) = (vec![json!([["a"]])], json!({"a": 5}));
-    let besides = |others: &[Value]| [others, &lists, &[object.clone()]].concat();
+    let besides = |others: &[Value]| [others, &lists, slice::from_ref(&object)].concat();
     let only_texts = besides(&[numbers.clone(), vec![json!(true)]].concat());
     let only_numbers = besides(&[texts.clone(), vec![json!(true)]].concat());
     [

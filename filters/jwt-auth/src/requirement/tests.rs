@@ -529,8 +529,8 @@ fn a_token_from_the_cache_must_still_fulfil_the_conditions_of_the_rule() {
 fn a_condition_that_fails_says_more_than_a_token_that_is_missing_or_unknown() {
     let token = ("x-a", good("a"));
     let (weak, strong) = (Failure::UnknownIssuer, Failure::ClaimsNotAllowed);
-    assert_eq!(decide(&any(&[role("x"), b()]), &[token.clone()]), Err(strong));
-    assert_eq!(decide(&any(&[b(), role("x")]), &[token.clone()]), Err(strong));
+    assert_eq!(decide(&any(&[role("x"), b()]), std::slice::from_ref(&token)), Err(strong));
+    assert_eq!(decide(&any(&[b(), role("x")]), std::slice::from_ref(&token)), Err(strong));
     let unknown = ("x-b", good("a"));
     assert_eq!(decide(&any(&[role("x"), b()]), &[token.clone(), unknown.clone()]), Err(strong));
     assert_eq!(decide(&any(&[role("x"), b()]), &[unknown]), Err(weak));
