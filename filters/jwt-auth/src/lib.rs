@@ -16,6 +16,7 @@ pub mod claims;
 pub mod config;
 pub mod crypto;
 pub mod curve;
+pub mod decimal;
 pub mod der;
 pub mod ecdsa;
 pub mod extract;
