@@ -1,6 +1,7 @@
-//! The attribute macros of the Tollgate SDK: `tollgate::filter`, and `tollgate_testkit::test` of its test
-//! kit.
+//! The macros of the Tollgate SDK: `tollgate::filter`, `tollgate::config::Deserialize`, and
+//! `tollgate_testkit::test` of its test kit.
 
+mod deserialize;
 mod twice;
 mod waits;
 
@@ -44,6 +45,13 @@ pub fn test_twice(
     let arguments = parse_macro_input!(arguments as twice::Arguments);
     let item = parse_macro_input!(item as syn::ItemFn);
     twice::expand(&arguments, item).into()
+}
+
+/// Derives serde's trait of this name. Use it as `tollgate::config::Deserialize`.
+#[proc_macro_derive(Deserialize, attributes(serde))]
+pub fn deserialize(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let item = parse_macro_input!(item as syn::DeriveInput);
+    deserialize::expand(&item).into()
 }
 
 /// What stands in the parentheses of the attribute.

@@ -59,6 +59,8 @@
 //! `#[derive(JsonSchema)]` turns types and doc comments into a JSON Schema, which editors use, and a
 //! table for the README: see [`Reference`]. It adds nothing to the module.
 
+#[doc(hidden)]
+pub mod derived;
 mod deserializer;
 mod duration;
 mod environment;
@@ -81,7 +83,9 @@ pub use percent::{Denominator, Percent};
 pub use reference::Reference;
 /// The crate that `JsonSchema` is of, to implement it by hand.
 pub use schemars;
+pub use serde::de::Deserialize;
 pub use source::{DataSource, Secret};
+pub use tollgate_macros::Deserialize;
 pub use whole::{AtLeastOne, HttpStatus, Whole};
 
 use serde::de::DeserializeOwned;

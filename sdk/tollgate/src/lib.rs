@@ -207,6 +207,9 @@
     allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it fails then")
 )]
 
+// Where derived code looks for its crate, in this one, too.
+extern crate self as tollgate;
+
 pub mod abi;
 pub mod bucketing;
 pub mod byte_size;
@@ -288,5 +291,5 @@ pub mod prelude {
     #[doc(hidden)]
     pub use schemars;
     pub use schemars::JsonSchema;
-    pub use serde::Deserialize;
+    pub use crate::config::Deserialize;
 }

@@ -13,8 +13,8 @@
 mod choice;
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde_json::{Number, Value};
 
@@ -166,14 +166,9 @@ fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
 
 #[inline(never)]
 fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
-    let Value::Array(items) = value else { return Err(refused(&value, &visitor)) };
-    let length = items.len();
-    let mut elements = Elements { items: items.into_iter(), index: 0 };
+    let mut elements = Elements::of(value, &visitor)?;
     let read = visitor.visit_seq(&mut elements)?;
-    match elements.items.len() {
-        0 => Ok(read),
-        _ => Err(ConfigError::invalid_length(length, &"fewer elements")),
-    }
+    elements.finish().map(|()| read)
 }
 
 fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
@@ -195,19 +190,52 @@ fn object<'de, V: Visitor<'de>>(
     fields: Option<Names>,
     visitor: V,
 ) -> Result<V::Value, ConfigError> {
-    let Value::Object(members) = value else { return Err(refused(&value, &visitor)) };
-    let length = members.len();
-    let mut members = Members { members: members.into_iter(), fields, current: None };
+    let mut members = Members::of(value, fields, &visitor)?;
     let read = visitor.visit_map(&mut members)?;
-    match members.members.len() {
-        0 => Ok(read),
-        _ => Err(ConfigError::invalid_length(length, &"fewer members")),
-    }
+    members.finish().map(|()| read)
 }
 
 struct Elements {
     items: std::vec::IntoIter<Value>,
-    index: usize,
+    length: usize,
+    /// What the element is that was taken last.
+    found: String,
+}
+
+// Not generic: there is one copy for all types.
+impl Elements {
+    #[inline(never)]
+    fn of(value: Value, expected: &dyn Expected) -> Result<Self, ConfigError> {
+        match value {
+            Value::Array(items) => {
+                let length = items.len();
+                Ok(Self { items: items.into_iter(), length, found: String::new() })
+            }
+            other => Err(refused(&other, expected)),
+        }
+    }
+
+    #[inline(never)]
+    fn advance(&mut self) -> Option<Value> {
+        let item = self.items.next()?;
+        self.found = describe(unexpected(&item));
+        Some(item)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn within(&self, error: ConfigError) -> ConfigError {
+        let taken = self.length.saturating_sub(self.items.len());
+        error.about(&self.found).at(path::index(taken.saturating_sub(1)))
+    }
+
+    #[inline(never)]
+    fn finish(self) -> Result<(), ConfigError> {
+        match self.items.len() {
+            0 => Ok(()),
+            _ => Err(ConfigError::invalid_length(self.length, &"fewer elements")),
+        }
+    }
 }
 
 impl<'de> SeqAccess<'de> for Elements {
@@ -217,13 +245,8 @@ impl<'de> SeqAccess<'de> for Elements {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ConfigError> {
-        let Some(item) = self.items.next() else { return Ok(None) };
-        let (found, index) = (describe(unexpected(&item)), self.index);
-        self.index = index.saturating_add(1);
-        match seed.deserialize(ValueDeserializer(item)) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.about(&found).at(path::index(index))),
-        }
+        let Some(item) = self.advance() else { return Ok(None) };
+        seed.deserialize(ValueDeserializer(item)).map(Some).map_err(|error| self.within(error))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -233,14 +256,39 @@ impl<'de> SeqAccess<'de> for Elements {
 
 struct Members {
     members: serde_json::map::IntoIter,
+    length: usize,
     /// The only names there may be.
     fields: Option<Names>,
-    /// The value whose name was asked for last, with that name as it is written.
-    current: Option<(String, Value)>,
+    /// The name that was asked for last, as it is written.
+    name: String,
+    /// Its value, until that is asked for, too.
+    value: Option<Value>,
+    /// What that is.
+    found: String,
 }
 
+// Not generic: there is one copy for all types.
 impl Members {
-    /// The next member's name, as code knows it. Not generic: there is one copy for all types.
+    #[inline(never)]
+    fn of(
+        value: Value,
+        fields: Option<Names>,
+        expected: &dyn Expected,
+    ) -> Result<Self, ConfigError> {
+        match value {
+            Value::Object(members) => Ok(Self {
+                length: members.len(),
+                members: members.into_iter(),
+                fields,
+                name: String::new(),
+                value: None,
+                found: String::new(),
+            }),
+            other => Err(refused(&other, expected)),
+        }
+    }
+
+    /// The next member's name, as code knows it.
     #[inline(never)]
     fn advance(&mut self) -> Result<Option<String>, ConfigError> {
         let Some((written, value)) = self.members.next() else { return Ok(None) };
@@ -251,8 +299,30 @@ impl Members {
                 None => return Err(ConfigError::unknown_field(&written, fields)),
             },
         };
-        self.current = Some((written, value));
+        self.found = describe(unexpected(&value));
+        self.name = written;
+        self.value = Some(value);
         Ok(Some(name))
+    }
+
+    #[inline(never)]
+    fn take(&mut self) -> Result<Value, ConfigError> {
+        let before = || ConfigError::custom("a value was asked for before its name");
+        self.value.take().ok_or_else(before)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn within(&self, error: ConfigError) -> ConfigError {
+        within_member(error, &self.found, &self.name)
+    }
+
+    #[inline(never)]
+    fn finish(self) -> Result<(), ConfigError> {
+        match self.members.len() {
+            0 => Ok(()),
+            _ => Err(ConfigError::invalid_length(self.length, &"fewer members")),
+        }
     }
 }
 
@@ -270,10 +340,8 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<S::Value, ConfigError> {
-        match self.current.take() {
-            Some((name, value)) => member(&name, value, seed),
-            None => Err(ConfigError::custom("a value was asked for before its name")),
-        }
+        let value = self.take()?;
+        seed.deserialize(ValueDeserializer(value)).map_err(|error| self.within(error))
     }
 }
 
@@ -295,7 +363,8 @@ fn within_member(error: ConfigError, found: &str, name: &str) -> ConfigError {
 }
 
 #[cold]
-fn refused(value: &Value, expected: &dyn serde::de::Expected) -> ConfigError {
+#[inline(never)]
+fn refused(value: &Value, expected: &dyn Expected) -> ConfigError {
     ConfigError::invalid_type(unexpected(value), expected)
 }
 
