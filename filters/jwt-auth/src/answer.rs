@@ -27,6 +27,7 @@ const MAX_JSON_DEPTH: usize = 64;
 const RESERVED: &[&str] = &["content-type", "grpc-message", "grpc-status", "location", "refresh"];
 
 const CHALLENGE: &str = "www-authenticate";
+const RETRY_AFTER: &str = "retry-after";
 
 /// The answers for the classes of reasons.
 #[derive(Debug)]
@@ -88,7 +89,8 @@ impl Answers {
     /// Envoy's words.
     fn plain(&self, denial: &Denial, headers: &HeaderMap) -> LocalReply {
         let failure = denial.failure;
-        let reply = bare(denial, denial.status());
+        let reply = LocalReply::new(denial.status()).details(failure.details());
+        let reply = postponed(reply, denial);
         match self.strip {
             true => reply,
             false => challenged(reply, denial, headers).body(failure.message()),
@@ -99,7 +101,10 @@ impl Answers {
         let failure = denial.failure;
         let status = answer.status.unwrap_or_else(|| denial.status());
         let values = self.placeholders.of(status, failure, headers);
-        let mut reply = bare(denial, status);
+        let mut reply = LocalReply::new(status).details(failure.details());
+        if !answer.replaces(RETRY_AFTER) {
+            reply = postponed(reply, denial);
+        }
         if !self.strip && answer.redirect.is_none() && !answer.replaces(CHALLENGE) {
             reply = challenged(reply, denial, headers);
         }
@@ -131,11 +136,10 @@ fn compile(written: &Named<config::Answer>) -> Result<Named<Answer>, ConfigError
     written.try_map(|class, answer| Answer::new(answer).map_err(|error| error.at(class)))
 }
 
-/// What every answer has.
-fn bare(denial: &Denial, status: u16) -> LocalReply {
-    let reply = LocalReply::new(status).details(denial.failure.details());
+/// With the time after which it is worth to come again, if there is one.
+fn postponed(reply: LocalReply, denial: &Denial) -> LocalReply {
     match denial.retry_after {
-        Some(seconds) => reply.header("retry-after", seconds.to_string()),
+        Some(seconds) => reply.header(RETRY_AFTER, seconds.to_string()),
         None => reply,
     }
 }

@@ -208,12 +208,6 @@ impl Authenticator {
         self.output_headers.iter().map(String::as_str)
     }
 
-    /// Whether a provider fetches its keys.
-    #[must_use]
-    pub fn fetches_keys(&self) -> bool {
-        self.providers.values().any(|provider| provider.remote().is_some())
-    }
-
     /// Decides about a request at `now`, in Unix seconds, with the keys that are there.
     ///
     /// # Errors

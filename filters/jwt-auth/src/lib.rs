@@ -179,8 +179,10 @@ impl JwtAuth {
         let mut settled = Vec::new();
         loop {
             let Wanted { keys, reason } = wanted;
-            if let Some(keeper) = self.keepers.iter().find(|keeper| keeper.keeps(&keys)) {
-                keeper.settle(reason).await?;
+            if let Some(keeper) = self.keepers.iter().find(|keeper| keeper.keeps(&keys))
+                && let Err(error) = keeper.settle(reason).await
+            {
+                return self.cannot_decide(error, request);
             }
             if reason != Reason::Look {
                 settled.push(keys);

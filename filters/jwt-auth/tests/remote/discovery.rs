@@ -15,7 +15,7 @@ fn discovering(fields: Value) -> Value {
         "timeout": "2s",
     });
     discovery.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    json!({ "discovery": discovery })
+    json!({ "discovery": discovery, "algorithms": ["ES256"] })
 }
 
 fn document(issuer: &str, jwks_uri: &str) -> Answer {

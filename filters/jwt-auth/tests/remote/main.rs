@@ -25,7 +25,7 @@ mod configuration;
 mod discovery;
 mod fetching;
 #[path = "../behaviour/keys.rs"]
-#[allow(dead_code, reason = "the other tests use it all")]
+#[allow(dead_code, unused_imports, reason = "the other tests use it all")]
 mod keys;
 mod outages;
 mod rotation;

@@ -150,6 +150,36 @@ fn with_deny_401_the_answer_is_envoys(proxy: &mut Proxy) {
 }
 
 #[tollgate_testkit::test(JwtAuth)]
+fn an_operator_may_write_the_answer_and_its_retry_after(proxy: &mut Proxy) {
+    let issuer = Issuer::with(proxy, &[]);
+    issuer.answers(Answer::status(500));
+    let answer = json!({
+        "body": "come back",
+        "headers": [{ "name": "retry-after", "value": "30" }],
+    });
+    let mut configuration = protected_by(provider(json!({})));
+    configuration["denied_response"] = json!({ "unavailable": answer });
+    proxy.verify_signatures();
+    proxy.configure(configuration);
+    let exchange = present(proxy, OLD);
+    is_denied(&exchange, 503, "come back");
+    assert_eq!(exchange.response().headers.get_all("retry-after").count(), 1);
+    assert_eq!(exchange.response().header("retry-after").as_deref(), Some("30"));
+}
+
+#[tollgate_testkit::test(JwtAuth)]
+fn a_report_denies_nobody_while_keys_are_not_there(proxy: &mut Proxy) {
+    let issuer = Issuer::with(proxy, &[]);
+    issuer.answers(Answer::status(500));
+    let mut configuration = protected_by(provider(json!({})));
+    configuration["mode"] = json!("report");
+    proxy.verify_signatures();
+    proxy.configure(configuration);
+    let upstream = present(proxy, OLD).upstream_request();
+    assert_eq!(upstream.header("x-jwt-auth-denied").as_deref(), Some("keys_unavailable"));
+}
+
+#[tollgate_testkit::test(JwtAuth)]
 fn with_allow_a_token_counts_as_not_there_and_the_request_passes(proxy: &mut Proxy) {
     let issuer = Issuer::with(proxy, &[]);
     issuer.answers(Answer::status(500));
