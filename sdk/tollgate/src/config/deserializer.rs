@@ -167,7 +167,7 @@ fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
 #[inline(never)]
 fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
     let mut elements = Elements::of(value, &visitor)?;
-    let read = visitor.visit_seq(&mut elements)?;
+    let read = visitor.visit_seq(&mut *elements)?;
     elements.finish().map(|()| read)
 }
 
@@ -191,10 +191,11 @@ fn object<'de, V: Visitor<'de>>(
     visitor: V,
 ) -> Result<V::Value, ConfigError> {
     let mut members = Members::of(value, fields, &visitor)?;
-    let read = visitor.visit_map(&mut members)?;
+    let read = visitor.visit_map(&mut *members)?;
     members.finish().map(|()| read)
 }
 
+/// In a box: to hold and to drop it takes less code.
 struct Elements {
     items: std::vec::IntoIter<Value>,
     length: usize,
@@ -205,11 +206,11 @@ struct Elements {
 // Not generic: there is one copy for all types.
 impl Elements {
     #[inline(never)]
-    fn of(value: Value, expected: &dyn Expected) -> Result<Self, ConfigError> {
+    fn of(value: Value, expected: &dyn Expected) -> Result<Box<Self>, ConfigError> {
         match value {
             Value::Array(items) => {
                 let length = items.len();
-                Ok(Self { items: items.into_iter(), length, found: String::new() })
+                Ok(Box::new(Self { items: items.into_iter(), length, found: String::new() }))
             }
             other => Err(refused(&other, expected)),
         }
@@ -230,7 +231,7 @@ impl Elements {
     }
 
     #[inline(never)]
-    fn finish(self) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), ConfigError> {
         match self.items.len() {
             0 => Ok(()),
             _ => Err(ConfigError::invalid_length(self.length, &"fewer elements")),
@@ -254,6 +255,7 @@ impl<'de> SeqAccess<'de> for Elements {
     }
 }
 
+/// In a box, likewise.
 struct Members {
     members: serde_json::map::IntoIter,
     length: usize,
@@ -274,16 +276,16 @@ impl Members {
         value: Value,
         fields: Option<Names>,
         expected: &dyn Expected,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Box<Self>, ConfigError> {
         match value {
-            Value::Object(members) => Ok(Self {
+            Value::Object(members) => Ok(Box::new(Self {
                 length: members.len(),
                 members: members.into_iter(),
                 fields,
                 name: String::new(),
                 value: None,
                 found: String::new(),
-            }),
+            })),
             other => Err(refused(&other, expected)),
         }
     }
@@ -318,7 +320,7 @@ impl Members {
     }
 
     #[inline(never)]
-    fn finish(self) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), ConfigError> {
         match self.members.len() {
             0 => Ok(()),
             _ => Err(ConfigError::invalid_length(self.length, &"fewer members")),
