@@ -18,7 +18,7 @@ use serde::de::{
 };
 use serde_json::{Number, Value};
 
-use super::error::{ConfigError, describe};
+use super::error::{ConfigError, Refusal, describe};
 use super::spelling::known;
 use crate::json::path;
 use choice::Choice;
@@ -29,21 +29,21 @@ type Names = &'static [&'static str];
 /// Reads a `T` out of a JSON value.
 pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
     let found = describe(unexpected(&value));
-    T::deserialize(ValueDeserializer(value)).map_err(|error| error.about(&found))
+    T::deserialize(ValueDeserializer(value)).map_err(|error| error.about(&found).into())
 }
 
 struct ValueDeserializer(Value);
 
 macro_rules! read {
     ($($read:ident: $($method:ident)+;)+) => {$($(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             $read(self.0, visitor)
         }
     )+)+};
 }
 
 impl<'de> Deserializer<'de> for ValueDeserializer {
-    type Error = ConfigError;
+    type Error = Refusal;
 
     read! {
         anything: deserialize_any;
@@ -57,7 +57,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         null: deserialize_unit;
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         match self.0 {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -68,7 +68,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         null(self.0, visitor)
     }
 
@@ -76,7 +76,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -84,7 +84,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _length: usize,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         list(self.0, visitor)
     }
 
@@ -93,7 +93,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         _length: usize,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         list(self.0, visitor)
     }
 
@@ -102,7 +102,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         fields: Names,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         structure(self.0, fields, visitor)
     }
 
@@ -111,16 +111,16 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         variants: Names,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         visitor.visit_enum(Choice::new(self.0, variants)?)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         visitor.visit_unit()
     }
 }
 
-fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => null(value, visitor),
         Value::Bool(_) => boolean(value, visitor),
@@ -131,7 +131,7 @@ fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, 
     }
 }
 
-fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => visitor.visit_unit(),
         other => Err(refused(&other, &visitor)),
@@ -139,7 +139,7 @@ fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
 }
 
 #[inline(never)]
-fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Bool(value) => visitor.visit_bool(value),
         other => Err(refused(&other, &visitor)),
@@ -147,7 +147,7 @@ fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, C
 }
 
 #[inline(never)]
-fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
     match whole(number) {
         Unexpected::Unsigned(value) => visitor.visit_u64(value),
@@ -157,7 +157,7 @@ fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Co
 }
 
 #[inline(never)]
-fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::String(text) => visitor.visit_string(text),
         other => Err(refused(&other, &visitor)),
@@ -165,13 +165,13 @@ fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Conf
 }
 
 #[inline(never)]
-fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     let mut elements = Elements::of(value, &visitor)?;
     let read = visitor.visit_seq(&mut *elements)?;
     elements.finish().map(|()| read)
 }
 
-fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     object(value, None, visitor)
 }
 
@@ -180,7 +180,7 @@ fn structure<'de, V: Visitor<'de>>(
     value: Value,
     fields: Names,
     visitor: V,
-) -> Result<V::Value, ConfigError> {
+) -> Result<V::Value, Refusal> {
     object(value, Some(fields), visitor)
 }
 
@@ -189,7 +189,7 @@ fn object<'de, V: Visitor<'de>>(
     value: Value,
     fields: Option<Names>,
     visitor: V,
-) -> Result<V::Value, ConfigError> {
+) -> Result<V::Value, Refusal> {
     let mut members = Members::of(value, fields, &visitor)?;
     let read = visitor.visit_map(&mut *members)?;
     members.finish().map(|()| read)
@@ -206,7 +206,7 @@ struct Elements {
 // Not generic: there is one copy for all types.
 impl Elements {
     #[inline(never)]
-    fn of(value: Value, expected: &dyn Expected) -> Result<Box<Self>, ConfigError> {
+    fn of(value: Value, expected: &dyn Expected) -> Result<Box<Self>, Refusal> {
         match value {
             Value::Array(items) => {
                 let length = items.len();
@@ -225,27 +225,27 @@ impl Elements {
 
     #[cold]
     #[inline(never)]
-    fn within(&self, error: ConfigError) -> ConfigError {
+    fn within(&self, error: Refusal) -> Refusal {
         let taken = self.length.saturating_sub(self.items.len());
         error.about(&self.found).at(path::index(taken.saturating_sub(1)))
     }
 
     #[inline(never)]
-    fn finish(self: Box<Self>) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.items.len() {
             0 => Ok(()),
-            _ => Err(ConfigError::invalid_length(self.length, &"fewer elements")),
+            _ => Err(Refusal::invalid_length(self.length, &"fewer elements")),
         }
     }
 }
 
 impl<'de> SeqAccess<'de> for Elements {
-    type Error = ConfigError;
+    type Error = Refusal;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, ConfigError> {
+    ) -> Result<Option<S::Value>, Refusal> {
         let Some(item) = self.advance() else { return Ok(None) };
         seed.deserialize(ValueDeserializer(item)).map(Some).map_err(|error| self.within(error))
     }
@@ -276,7 +276,7 @@ impl Members {
         value: Value,
         fields: Option<Names>,
         expected: &dyn Expected,
-    ) -> Result<Box<Self>, ConfigError> {
+    ) -> Result<Box<Self>, Refusal> {
         match value {
             Value::Object(members) => Ok(Box::new(Self {
                 length: members.len(),
@@ -292,13 +292,13 @@ impl Members {
 
     /// The next member's name, as code knows it.
     #[inline(never)]
-    fn advance(&mut self) -> Result<Option<String>, ConfigError> {
+    fn advance(&mut self) -> Result<Option<String>, Refusal> {
         let Some((written, value)) = self.members.next() else { return Ok(None) };
         let name = match self.fields {
             None => written.clone(),
             Some(fields) => match known(&written, fields) {
                 Some(name) => name.to_owned(),
-                None => return Err(ConfigError::unknown_field(&written, fields)),
+                None => return Err(Refusal::unknown_field(&written, fields)),
             },
         };
         self.found = describe(unexpected(&value));
@@ -308,40 +308,40 @@ impl Members {
     }
 
     #[inline(never)]
-    fn take(&mut self) -> Result<Value, ConfigError> {
-        let before = || ConfigError::custom("a value was asked for before its name");
+    fn take(&mut self) -> Result<Value, Refusal> {
+        let before = || Refusal::custom("a value was asked for before its name");
         self.value.take().ok_or_else(before)
     }
 
     #[cold]
     #[inline(never)]
-    fn within(&self, error: ConfigError) -> ConfigError {
+    fn within(&self, error: Refusal) -> Refusal {
         within_member(error, &self.found, &self.name)
     }
 
     #[inline(never)]
-    fn finish(self: Box<Self>) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.members.len() {
             0 => Ok(()),
-            _ => Err(ConfigError::invalid_length(self.length, &"fewer members")),
+            _ => Err(Refusal::invalid_length(self.length, &"fewer members")),
         }
     }
 }
 
 impl<'de> MapAccess<'de> for Members {
-    type Error = ConfigError;
+    type Error = Refusal;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, ConfigError> {
+    ) -> Result<Option<S::Value>, Refusal> {
         self.advance()?.map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<S::Value, ConfigError> {
+    ) -> Result<S::Value, Refusal> {
         let value = self.take()?;
         seed.deserialize(ValueDeserializer(value)).map_err(|error| self.within(error))
     }
@@ -353,21 +353,21 @@ fn member<'de, S: DeserializeSeed<'de>>(
     name: &str,
     value: Value,
     seed: S,
-) -> Result<S::Value, ConfigError> {
+) -> Result<S::Value, Refusal> {
     let found = describe(unexpected(&value));
     seed.deserialize(ValueDeserializer(value)).map_err(|error| within_member(error, &found, name))
 }
 
 #[cold]
 #[inline(never)]
-fn within_member(error: ConfigError, found: &str, name: &str) -> ConfigError {
+fn within_member(error: Refusal, found: &str, name: &str) -> Refusal {
     error.about(found).at(path::member(name))
 }
 
 #[cold]
 #[inline(never)]
-fn refused(value: &Value, expected: &dyn Expected) -> ConfigError {
-    ConfigError::invalid_type(unexpected(value), expected)
+fn refused(value: &Value, expected: &dyn Expected) -> Refusal {
+    Refusal::invalid_type(unexpected(value), expected)
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {
