@@ -12,6 +12,8 @@
 
 mod choice;
 
+use std::mem::take;
+
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected, IntoDeserializer,
     MapAccess, SeqAccess, Unexpected, Visitor,
@@ -27,12 +29,13 @@ use choice::Choice;
 type Names = &'static [&'static str];
 
 /// Reads a `T` out of a JSON value.
-pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
+pub(super) fn from_value<T: DeserializeOwned>(mut value: Value) -> Result<T, ConfigError> {
     let found = describe(unexpected(&value));
-    T::deserialize(ValueDeserializer(value)).map_err(|error| error.about(&found).into())
+    T::deserialize(ValueDeserializer(&mut value)).map_err(|error| error.about(&found).into())
 }
 
-struct ValueDeserializer(Value);
+/// Takes the value out of its place: to hand on where it is takes less code than to hand on itself.
+struct ValueDeserializer<'a>(&'a mut Value);
 
 macro_rules! read {
     ($($read:ident: $($method:ident)+;)+) => {$($(
@@ -42,7 +45,7 @@ macro_rules! read {
     )+)+};
 }
 
-impl<'de> Deserializer<'de> for ValueDeserializer {
+impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
     type Error = Refusal;
 
     read! {
@@ -120,7 +123,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
     }
 }
 
-fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn anything<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => null(value, visitor),
         Value::Bool(_) => boolean(value, visitor),
@@ -131,24 +134,24 @@ fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, 
     }
 }
 
-fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn null<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => visitor.visit_unit(),
-        other => Err(refused(&other, &visitor)),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn boolean<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
-        Value::Bool(value) => visitor.visit_bool(value),
-        other => Err(refused(&other, &visitor)),
+        Value::Bool(value) => visitor.visit_bool(*value),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
-    let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
+fn number<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
+    let Value::Number(number) = value else { return Err(refused(value, &visitor)) };
     match whole(number) {
         Unexpected::Unsigned(value) => visitor.visit_u64(value),
         Unexpected::Signed(value) => visitor.visit_i64(value),
@@ -157,27 +160,27 @@ fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Re
 }
 
 #[inline(never)]
-fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn text<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
-        Value::String(text) => visitor.visit_string(text),
-        other => Err(refused(&other, &visitor)),
+        Value::String(text) => visitor.visit_string(take(text)),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn list<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     let mut elements = Elements::of(value, &visitor)?;
     let read = visitor.visit_seq(&mut *elements)?;
     elements.finish().map(|()| read)
 }
 
-fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+fn map<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     object(value, None, visitor)
 }
 
 /// Not from a list: derived code would take its elements for the fields in their order.
 fn structure<'de, V: Visitor<'de>>(
-    value: Value,
+    value: &mut Value,
     fields: Names,
     visitor: V,
 ) -> Result<V::Value, Refusal> {
@@ -186,7 +189,7 @@ fn structure<'de, V: Visitor<'de>>(
 
 #[inline(never)]
 fn object<'de, V: Visitor<'de>>(
-    value: Value,
+    value: &mut Value,
     fields: Option<Names>,
     visitor: V,
 ) -> Result<V::Value, Refusal> {
@@ -199,28 +202,32 @@ fn object<'de, V: Visitor<'de>>(
 struct Elements {
     items: std::vec::IntoIter<Value>,
     length: usize,
-    /// What the element is that was taken last.
+    /// The element that was taken last.
+    item: Value,
+    /// What that was.
     found: String,
 }
 
 // Not generic: there is one copy for all types.
 impl Elements {
     #[inline(never)]
-    fn of(value: Value, expected: &dyn Expected) -> Result<Box<Self>, Refusal> {
+    fn of(value: &mut Value, expected: &dyn Expected) -> Result<Box<Self>, Refusal> {
         match value {
             Value::Array(items) => {
                 let length = items.len();
-                Ok(Box::new(Self { items: items.into_iter(), length, found: String::new() }))
+                let (items, item) = (take(items).into_iter(), Value::Null);
+                Ok(Box::new(Self { items, length, item, found: String::new() }))
             }
-            other => Err(refused(&other, expected)),
+            other => Err(refused(other, expected)),
         }
     }
 
     #[inline(never)]
-    fn advance(&mut self) -> Option<Value> {
-        let item = self.items.next()?;
+    fn advance(&mut self) -> bool {
+        let Some(item) = self.items.next() else { return false };
         self.found = describe(unexpected(&item));
-        Some(item)
+        self.item = item;
+        true
     }
 
     #[cold]
@@ -246,8 +253,11 @@ impl<'de> SeqAccess<'de> for Elements {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Refusal> {
-        let Some(item) = self.advance() else { return Ok(None) };
-        seed.deserialize(ValueDeserializer(item)).map(Some).map_err(|error| self.within(error))
+        if !self.advance() {
+            return Ok(None);
+        }
+        let read = seed.deserialize(ValueDeserializer(&mut self.item));
+        read.map(Some).map_err(|error| self.within(error))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -263,9 +273,9 @@ struct Members {
     fields: Option<Names>,
     /// The name that was asked for last, as it is written.
     name: String,
-    /// Its value, until that is asked for, too.
-    value: Option<Value>,
-    /// What that is.
+    /// Its value, until that is taken.
+    value: Value,
+    /// What that was.
     found: String,
 }
 
@@ -273,20 +283,20 @@ struct Members {
 impl Members {
     #[inline(never)]
     fn of(
-        value: Value,
+        value: &mut Value,
         fields: Option<Names>,
         expected: &dyn Expected,
     ) -> Result<Box<Self>, Refusal> {
         match value {
             Value::Object(members) => Ok(Box::new(Self {
                 length: members.len(),
-                members: members.into_iter(),
+                members: take(members).into_iter(),
                 fields,
                 name: String::new(),
-                value: None,
+                value: Value::Null,
                 found: String::new(),
             })),
-            other => Err(refused(&other, expected)),
+            other => Err(refused(other, expected)),
         }
     }
 
@@ -303,14 +313,8 @@ impl Members {
         };
         self.found = describe(unexpected(&value));
         self.name = written;
-        self.value = Some(value);
+        self.value = value;
         Ok(Some(name))
-    }
-
-    #[inline(never)]
-    fn take(&mut self) -> Result<Value, Refusal> {
-        let before = || Refusal::custom("a value was asked for before its name");
-        self.value.take().ok_or_else(before)
     }
 
     #[cold]
@@ -342,8 +346,8 @@ impl<'de> MapAccess<'de> for Members {
         &mut self,
         seed: S,
     ) -> Result<S::Value, Refusal> {
-        let value = self.take()?;
-        seed.deserialize(ValueDeserializer(value)).map_err(|error| self.within(error))
+        let read = seed.deserialize(ValueDeserializer(&mut self.value));
+        read.map_err(|error| self.within(error))
     }
 }
 
@@ -351,10 +355,10 @@ impl<'de> MapAccess<'de> for Members {
 #[inline(never)]
 fn member<'de, S: DeserializeSeed<'de>>(
     name: &str,
-    value: Value,
+    value: &mut Value,
     seed: S,
 ) -> Result<S::Value, Refusal> {
-    let found = describe(unexpected(&value));
+    let found = describe(unexpected(value));
     seed.deserialize(ValueDeserializer(value)).map_err(|error| within_member(error, &found, name))
 }
 

@@ -1,5 +1,7 @@
 //! Variants of enums.
 
+use std::mem::take;
+
 use serde::de::value::StringDeserializer;
 use serde::de::{
     DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor,
@@ -20,8 +22,8 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn new(value: Value, variants: Names) -> Result<Self, Refusal> {
-        let (name, content) = match value {
+    pub(super) fn new(value: &mut Value, variants: Names) -> Result<Self, Refusal> {
+        let (name, content) = match take(value) {
             Value::String(name) => (name, None),
             Value::Object(members) if members.len() == 1 => {
                 let only = members.into_iter().next();
@@ -93,8 +95,8 @@ impl<'de> VariantAccess<'de> for Choice {
         self,
         seed: S,
     ) -> Result<S::Value, Refusal> {
-        let (name, value) = self.content()?;
-        member(&name, value, seed)
+        let (name, mut value) = self.content()?;
+        member(&name, &mut value, seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -102,8 +104,8 @@ impl<'de> VariantAccess<'de> for Choice {
         _length: usize,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        let (name, value) = self.content()?;
-        list(value, visitor).map_err(|error| error.at(path::member(&name)))
+        let (name, mut value) = self.content()?;
+        list(&mut value, visitor).map_err(|error| error.at(path::member(&name)))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -111,7 +113,7 @@ impl<'de> VariantAccess<'de> for Choice {
         fields: Names,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        let (name, value) = self.content()?;
-        structure(value, fields, visitor).map_err(|error| error.at(path::member(&name)))
+        let (name, mut value) = self.content()?;
+        structure(&mut value, fields, visitor).map_err(|error| error.at(path::member(&name)))
     }
 }
