@@ -63,7 +63,7 @@ fn ours() -> Value {
 
 async fn status(envoy: &Process, listener: &str, path: &str, token: &str) -> Result<u16> {
     let request = client::get(envoy.address(listener)?, path);
-    Ok(request.header("authorization", &format!("Bearer {token}")).send().await?.status)
+    Ok(request.header("authorization", format!("Bearer {token}")).send().await?.status)
 }
 
 /// What becomes of a good token of a key, of one with another signature, and of one with other claims.

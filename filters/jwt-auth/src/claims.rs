@@ -1,5 +1,6 @@
 //! Claims as text: how the value of a claim becomes the value of a header.
 
+use crate::decimal::with_six_decimals;
 use crate::token::Claims;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -90,8 +91,9 @@ fn number_text(number: &Number) -> String {
         Some(value) if number.is_f64() => match value {
             // Not `-0`.
             0.0 => "0".to_owned(),
-            LEAST..TOO_LARGE if value.fract() == 0.0 => format!("{value:.0}"),
-            _ => format!("{value:.6}"),
+            LEAST..0.0 if value.fract() == 0.0 => (value as i64).to_string(),
+            0.0..TOO_LARGE if value.fract() == 0.0 => (value as u64).to_string(),
+            _ => with_six_decimals(value),
         },
         _ => number.to_string(),
     }

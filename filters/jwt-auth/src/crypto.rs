@@ -1,6 +1,6 @@
 //! Signatures: the host first, the module where the host cannot.
 //!
-//! Envoy's `verify_signature` is 13 to 400 times faster than the same in WebAssembly. Where the host
+//! Envoy's `verify_signature` is at least 13 times faster than the same in WebAssembly. Where the host
 //! lacks the function, or fails, the module verifies by itself ([`crate::fallback`]); a failure is
 //! never taken for a yes.
 //!

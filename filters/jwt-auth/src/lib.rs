@@ -19,6 +19,7 @@ pub mod conditions;
 pub mod config;
 pub mod crypto;
 pub mod curve;
+pub mod decimal;
 pub mod der;
 pub mod ecdsa;
 pub mod extract;

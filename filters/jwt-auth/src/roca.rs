@@ -33,7 +33,7 @@ mod tests {
 
     /// A number that looks like such a modulus: a power of 65537 modulo the product of all primes to 167.
     fn weak(exponent: u32) -> Vec<u8> {
-        let is_prime = |n: &u32| (2..*n).all(|d| n % d != 0);
+        let is_prime = |n: &u32| (2..*n).all(|d| !n.is_multiple_of(d));
         let product: BigUint = (2..=167_u32).filter(is_prime).map(BigUint::from).product();
         let power = BigUint::from(65537_u32).modpow(&BigUint::from(exponent), &product);
         (power + product * (BigUint::from(1_u32) << 1800)).to_bytes_be()

@@ -53,8 +53,11 @@ fn every_public_algorithm_is_verified_with_a_jwk(proxy: &mut Proxy) {
 
 #[tollgate_testkit::test(JwtAuth)]
 fn every_public_algorithm_is_verified_with_a_jwk_by_the_module_alone(proxy: &mut Proxy) {
-    proxy.configure(provider(jwk_set(&KINDS), None));
-    PUBLIC.into_iter().for_each(|key| is_verified(proxy, key));
+    // One by one: the self-test of all takes more than the kit lets a callback of a module take.
+    for kind in KINDS {
+        proxy.configure(provider(jwk_set(&[kind]), None));
+        of_kind(kind).for_each(|key| is_verified(proxy, key));
+    }
 }
 
 #[tollgate_testkit::test(JwtAuth)]
