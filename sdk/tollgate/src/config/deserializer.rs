@@ -12,13 +12,15 @@
 
 mod choice;
 
+use std::mem::take;
+
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected, IntoDeserializer,
     MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde_json::{Number, Value};
 
-use super::error::{ConfigError, describe};
+use super::error::{ConfigError, Refusal, describe};
 use super::spelling::known;
 use crate::json::path;
 use choice::Choice;
@@ -27,23 +29,24 @@ use choice::Choice;
 type Names = &'static [&'static str];
 
 /// Reads a `T` out of a JSON value.
-pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConfigError> {
+pub(super) fn from_value<T: DeserializeOwned>(mut value: Value) -> Result<T, ConfigError> {
     let found = describe(unexpected(&value));
-    T::deserialize(ValueDeserializer(value)).map_err(|error| error.about(&found))
+    T::deserialize(ValueDeserializer(&mut value)).map_err(|error| error.about(&found).into())
 }
 
-struct ValueDeserializer(Value);
+/// Takes the value out of its place: to hand on where it is takes less code than to hand on itself.
+struct ValueDeserializer<'a>(&'a mut Value);
 
 macro_rules! read {
     ($($read:ident: $($method:ident)+;)+) => {$($(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             $read(self.0, visitor)
         }
     )+)+};
 }
 
-impl<'de> Deserializer<'de> for ValueDeserializer {
-    type Error = ConfigError;
+impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
+    type Error = Refusal;
 
     read! {
         anything: deserialize_any;
@@ -57,7 +60,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         null: deserialize_unit;
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         match self.0 {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -68,7 +71,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         null(self.0, visitor)
     }
 
@@ -76,7 +79,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -84,7 +87,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _length: usize,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         list(self.0, visitor)
     }
 
@@ -93,7 +96,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         _length: usize,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         list(self.0, visitor)
     }
 
@@ -102,7 +105,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         fields: Names,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         structure(self.0, fields, visitor)
     }
 
@@ -111,16 +114,16 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _name: &'static str,
         variants: Names,
         visitor: V,
-    ) -> Result<V::Value, ConfigError> {
+    ) -> Result<V::Value, Refusal> {
         visitor.visit_enum(Choice::new(self.0, variants)?)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         visitor.visit_unit()
     }
 }
 
-fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn anything<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => null(value, visitor),
         Value::Bool(_) => boolean(value, visitor),
@@ -131,24 +134,24 @@ fn anything<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, 
     }
 }
 
-fn null<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn null<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => visitor.visit_unit(),
-        other => Err(refused(&other, &visitor)),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn boolean<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn boolean<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
-        Value::Bool(value) => visitor.visit_bool(value),
-        other => Err(refused(&other, &visitor)),
+        Value::Bool(value) => visitor.visit_bool(*value),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
-    let Value::Number(number) = &value else { return Err(refused(&value, &visitor)) };
+fn number<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
+    let Value::Number(number) = value else { return Err(refused(value, &visitor)) };
     match whole(number) {
         Unexpected::Unsigned(value) => visitor.visit_u64(value),
         Unexpected::Signed(value) => visitor.visit_i64(value),
@@ -157,96 +160,104 @@ fn number<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Co
 }
 
 #[inline(never)]
-fn text<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn text<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
-        Value::String(text) => visitor.visit_string(text),
-        other => Err(refused(&other, &visitor)),
+        Value::String(text) => visitor.visit_string(take(text)),
+        other => Err(refused(other, &visitor)),
     }
 }
 
 #[inline(never)]
-fn list<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn list<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     let mut elements = Elements::of(value, &visitor)?;
-    let read = visitor.visit_seq(&mut elements)?;
+    let read = visitor.visit_seq(&mut *elements)?;
     elements.finish().map(|()| read)
 }
 
-fn map<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ConfigError> {
+fn map<'de, V: Visitor<'de>>(value: &mut Value, visitor: V) -> Result<V::Value, Refusal> {
     object(value, None, visitor)
 }
 
 /// Not from a list: derived code would take its elements for the fields in their order.
 fn structure<'de, V: Visitor<'de>>(
-    value: Value,
+    value: &mut Value,
     fields: Names,
     visitor: V,
-) -> Result<V::Value, ConfigError> {
+) -> Result<V::Value, Refusal> {
     object(value, Some(fields), visitor)
 }
 
 #[inline(never)]
 fn object<'de, V: Visitor<'de>>(
-    value: Value,
+    value: &mut Value,
     fields: Option<Names>,
     visitor: V,
-) -> Result<V::Value, ConfigError> {
+) -> Result<V::Value, Refusal> {
     let mut members = Members::of(value, fields, &visitor)?;
-    let read = visitor.visit_map(&mut members)?;
+    let read = visitor.visit_map(&mut *members)?;
     members.finish().map(|()| read)
 }
 
+/// In a box: to hold and to drop it takes less code.
 struct Elements {
     items: std::vec::IntoIter<Value>,
     length: usize,
-    /// What the element is that was taken last.
+    /// The element that was taken last.
+    item: Value,
+    /// What that was.
     found: String,
 }
 
 // Not generic: there is one copy for all types.
 impl Elements {
     #[inline(never)]
-    fn of(value: Value, expected: &dyn Expected) -> Result<Self, ConfigError> {
+    fn of(value: &mut Value, expected: &dyn Expected) -> Result<Box<Self>, Refusal> {
         match value {
             Value::Array(items) => {
                 let length = items.len();
-                Ok(Self { items: items.into_iter(), length, found: String::new() })
+                let (items, item) = (take(items).into_iter(), Value::Null);
+                Ok(Box::new(Self { items, length, item, found: String::new() }))
             }
-            other => Err(refused(&other, expected)),
+            other => Err(refused(other, expected)),
         }
     }
 
     #[inline(never)]
-    fn advance(&mut self) -> Option<Value> {
-        let item = self.items.next()?;
+    fn advance(&mut self) -> bool {
+        let Some(item) = self.items.next() else { return false };
         self.found = describe(unexpected(&item));
-        Some(item)
+        self.item = item;
+        true
     }
 
     #[cold]
     #[inline(never)]
-    fn within(&self, error: ConfigError) -> ConfigError {
+    fn within(&self, error: Refusal) -> Refusal {
         let taken = self.length.saturating_sub(self.items.len());
         error.about(&self.found).at(path::index(taken.saturating_sub(1)))
     }
 
     #[inline(never)]
-    fn finish(self) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.items.len() {
             0 => Ok(()),
-            _ => Err(ConfigError::invalid_length(self.length, &"fewer elements")),
+            _ => Err(Refusal::invalid_length(self.length, &"fewer elements")),
         }
     }
 }
 
 impl<'de> SeqAccess<'de> for Elements {
-    type Error = ConfigError;
+    type Error = Refusal;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, ConfigError> {
-        let Some(item) = self.advance() else { return Ok(None) };
-        seed.deserialize(ValueDeserializer(item)).map(Some).map_err(|error| self.within(error))
+    ) -> Result<Option<S::Value>, Refusal> {
+        if !self.advance() {
+            return Ok(None);
+        }
+        let read = seed.deserialize(ValueDeserializer(&mut self.item));
+        read.map(Some).map_err(|error| self.within(error))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -254,6 +265,7 @@ impl<'de> SeqAccess<'de> for Elements {
     }
 }
 
+/// In a box, likewise.
 struct Members {
     members: serde_json::map::IntoIter,
     length: usize,
@@ -261,9 +273,9 @@ struct Members {
     fields: Option<Names>,
     /// The name that was asked for last, as it is written.
     name: String,
-    /// Its value, until that is asked for, too.
-    value: Option<Value>,
-    /// What that is.
+    /// Its value, until that is taken.
+    value: Value,
+    /// What that was.
     found: String,
 }
 
@@ -271,77 +283,71 @@ struct Members {
 impl Members {
     #[inline(never)]
     fn of(
-        value: Value,
+        value: &mut Value,
         fields: Option<Names>,
         expected: &dyn Expected,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Box<Self>, Refusal> {
         match value {
-            Value::Object(members) => Ok(Self {
+            Value::Object(members) => Ok(Box::new(Self {
                 length: members.len(),
-                members: members.into_iter(),
+                members: take(members).into_iter(),
                 fields,
                 name: String::new(),
-                value: None,
+                value: Value::Null,
                 found: String::new(),
-            }),
-            other => Err(refused(&other, expected)),
+            })),
+            other => Err(refused(other, expected)),
         }
     }
 
     /// The next member's name, as code knows it.
     #[inline(never)]
-    fn advance(&mut self) -> Result<Option<String>, ConfigError> {
+    fn advance(&mut self) -> Result<Option<String>, Refusal> {
         let Some((written, value)) = self.members.next() else { return Ok(None) };
         let name = match self.fields {
             None => written.clone(),
             Some(fields) => match known(&written, fields) {
                 Some(name) => name.to_owned(),
-                None => return Err(ConfigError::unknown_field(&written, fields)),
+                None => return Err(Refusal::unknown_field(&written, fields)),
             },
         };
         self.found = describe(unexpected(&value));
         self.name = written;
-        self.value = Some(value);
+        self.value = value;
         Ok(Some(name))
-    }
-
-    #[inline(never)]
-    fn take(&mut self) -> Result<Value, ConfigError> {
-        let before = || ConfigError::custom("a value was asked for before its name");
-        self.value.take().ok_or_else(before)
     }
 
     #[cold]
     #[inline(never)]
-    fn within(&self, error: ConfigError) -> ConfigError {
+    fn within(&self, error: Refusal) -> Refusal {
         within_member(error, &self.found, &self.name)
     }
 
     #[inline(never)]
-    fn finish(self) -> Result<(), ConfigError> {
+    fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.members.len() {
             0 => Ok(()),
-            _ => Err(ConfigError::invalid_length(self.length, &"fewer members")),
+            _ => Err(Refusal::invalid_length(self.length, &"fewer members")),
         }
     }
 }
 
 impl<'de> MapAccess<'de> for Members {
-    type Error = ConfigError;
+    type Error = Refusal;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, ConfigError> {
+    ) -> Result<Option<S::Value>, Refusal> {
         self.advance()?.map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<S::Value, ConfigError> {
-        let value = self.take()?;
-        seed.deserialize(ValueDeserializer(value)).map_err(|error| self.within(error))
+    ) -> Result<S::Value, Refusal> {
+        let read = seed.deserialize(ValueDeserializer(&mut self.value));
+        read.map_err(|error| self.within(error))
     }
 }
 
@@ -349,23 +355,23 @@ impl<'de> MapAccess<'de> for Members {
 #[inline(never)]
 fn member<'de, S: DeserializeSeed<'de>>(
     name: &str,
-    value: Value,
+    value: &mut Value,
     seed: S,
-) -> Result<S::Value, ConfigError> {
-    let found = describe(unexpected(&value));
+) -> Result<S::Value, Refusal> {
+    let found = describe(unexpected(value));
     seed.deserialize(ValueDeserializer(value)).map_err(|error| within_member(error, &found, name))
 }
 
 #[cold]
 #[inline(never)]
-fn within_member(error: ConfigError, found: &str, name: &str) -> ConfigError {
+fn within_member(error: Refusal, found: &str, name: &str) -> Refusal {
     error.about(found).at(path::member(name))
 }
 
 #[cold]
 #[inline(never)]
-fn refused(value: &Value, expected: &dyn Expected) -> ConfigError {
-    ConfigError::invalid_type(unexpected(value), expected)
+fn refused(value: &Value, expected: &dyn Expected) -> Refusal {
+    Refusal::invalid_type(unexpected(value), expected)
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {

@@ -49,16 +49,6 @@ impl ConfigError {
         self.path = path::join(outer.as_ref(), &self.path);
         self
     }
-
-    /// Completes an error that came as a mere sentence with the value it is about.
-    #[cold]
-    pub(super) fn about(mut self, found: &str) -> Self {
-        if self.allowed.is_empty() {
-            self.found = format!("{found} ({})", self.found);
-            self.allowed = "a valid value".to_owned();
-        }
-        self
-    }
 }
 
 impl Display for ConfigError {
@@ -148,8 +138,57 @@ impl From<JsonError> for ConfigError {
 
 const TWICE: &str = "the field twice";
 
+/// An error while a type is read. In a box, since nearly every line of derived code passes one on.
+#[derive(Debug)]
+pub(super) struct Refusal(Box<ConfigError>);
+
+impl Refusal {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn new(
+        path: impl Into<String>,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(ConfigError::new(path, found, allowed)))
+    }
+
+    /// The same error, seen from further outside: puts `outer` before the path.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn at(mut self, outer: String) -> Self {
+        self.0.path = path::join(&outer, &self.0.path);
+        self
+    }
+
+    /// Completes an error that came as a mere sentence with the value it is about.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn about(mut self, found: &str) -> Self {
+        if self.0.allowed.is_empty() {
+            self.0.found = format!("{found} ({})", self.0.found);
+            self.0.allowed = "a valid value".to_owned();
+        }
+        self
+    }
+}
+
+impl From<Refusal> for ConfigError {
+    fn from(refusal: Refusal) -> Self {
+        *refusal.0
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 // Cold: inlined into every derived `Deserialize` they would make up half of a module.
-impl serde::de::Error for ConfigError {
+impl serde::de::Error for Refusal {
     #[cold]
     fn custom<T: Display>(message: T) -> Self {
         Self::new("", message.to_string(), "")
