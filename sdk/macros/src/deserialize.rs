@@ -56,7 +56,8 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
 
 /// An error that shows the way out.
 fn unsupported(at: impl quote::ToTokens, what: &str) -> Error {
-    let way_out = "the `Deserialize` of tollgate does not have it: derive `serde::Deserialize` here";
+    let way_out =
+        "the `Deserialize` of tollgate does not have it: derive `serde::Deserialize` here";
     Error::new_spanned(at, format!("{what}: {way_out}"))
 }
 
@@ -113,19 +114,24 @@ struct Field<'a> {
 }
 
 fn fields(fields: &FieldsNamed, case: Option<Case>) -> Result<Vec<Field<'_>>> {
-    fields.named.iter().filter_map(|field| Some((field.ident.as_ref()?, field))).map(|(ident, field)| {
-        let attributes = Attributes::of_field(&field.attrs)?;
-        let plain = ident.unraw().to_string();
-        Ok(Field {
-            ident,
-            ty: &field.ty,
-            name: attributes.rename.unwrap_or_else(|| Case::of_field(case, &plain)),
-            default: match attributes.default {
-                Some(default) => Some(default.value()),
-                None => is_option(&field.ty).then(|| quote! { ::core::option::Option::None }),
-            },
+    fields
+        .named
+        .iter()
+        .filter_map(|field| Some((field.ident.as_ref()?, field)))
+        .map(|(ident, field)| {
+            let attributes = Attributes::of_field(&field.attrs)?;
+            let plain = ident.unraw().to_string();
+            Ok(Field {
+                ident,
+                ty: &field.ty,
+                name: attributes.rename.unwrap_or_else(|| Case::of_field(case, &plain)),
+                default: match attributes.default {
+                    Some(default) => Some(default.value()),
+                    None => is_option(&field.ty).then(|| quote! { ::core::option::Option::None }),
+                },
+            })
         })
-    }).collect()
+        .collect()
 }
 
 /// Whether a type is written as an `Option`: such a field may be left out.
@@ -224,7 +230,11 @@ fn reading(
     let names = fields.iter().map(|field| &field.name);
     let last = fields.len().saturating_sub(1);
     let arms = places.enumerate().map(|(index, place)| {
-        let index = if index == last { quote! { _ } } else { quote! { #index } };
+        let index = if index == last {
+            quote! { _ }
+        } else {
+            quote! { #index }
+        };
         quote! { #index => __values.next(#place) }
     });
     let read = match fields {
@@ -306,7 +316,13 @@ fn enumeration(name: &Ident, data: &DataEnum, attributes: &Attributes) -> Result
 /// The patterns of the variants; the last one is whatever is left.
 fn indices(data: &DataEnum) -> Vec<TokenStream> {
     let last = data.variants.len().saturating_sub(1);
-    let pattern = |index| if index == last { quote! { _ } } else { quote! { #index } };
+    let pattern = |index| {
+        if index == last {
+            quote! { _ }
+        } else {
+            quote! { #index }
+        }
+    };
     (0..=last).map(pattern).collect()
 }
 
@@ -327,7 +343,9 @@ fn content(name: &Ident, variant: &Variant) -> Result<Body> {
                 __derived::VariantAccess::newtype_variant(__variant).map(#name::#ident)
             },
         ),
-        Fields::Unnamed(fields) => return Err(unsupported(fields, "a variant with several values")),
+        Fields::Unnamed(fields) => {
+            return Err(unsupported(fields, "a variant with several values"));
+        }
         Fields::Named(fields) => {
             let Gathering { items, start, finish } =
                 gather(ident, &quote! { #name::#ident }, fields, None)?;

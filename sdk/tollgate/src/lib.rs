@@ -281,6 +281,7 @@ pub use tollgate_macros::filter;
 ///
 /// The derived `Deserialize` names the crate `serde`, which a filter therefore depends on.
 pub mod prelude {
+    pub use crate::config::Deserialize;
     pub use crate::config::{ConfigError, HeaderValue};
     pub use crate::metrics::{Counter, Gauge, Histogram};
     pub use crate::{
@@ -291,5 +292,4 @@ pub mod prelude {
     #[doc(hidden)]
     pub use schemars;
     pub use schemars::JsonSchema;
-    pub use crate::config::Deserialize;
 }

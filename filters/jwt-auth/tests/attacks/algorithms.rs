@@ -4,7 +4,7 @@ use crate::common::{is_denied, is_denied_in, passes, present, reasons, start};
 use crate::forge::{
     SECRET, ed25519, ed25519_jwk, hmac_sha256, p384_jwk, provider_of, ps256, secret_jwk, signed,
 };
-use crate::keys::{EC, RSA_KEY, from_base64url, rsa_public_der};
+use crate::keys::{EC, RSA_KEY, from_base64url};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -13,7 +13,7 @@ use tollgate_testkit::Proxy;
 
 /// Every text or number that a careless verifier could take for the secret.
 fn public_keys() -> Vec<Vec<u8>> {
-    let der = rsa_public_der();
+    let der = RSA_KEY.public_key_info();
     let lines = STANDARD.encode(&der).into_bytes();
     let lines: Vec<_> =
         lines.chunks(64).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();

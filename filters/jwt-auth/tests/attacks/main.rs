@@ -29,13 +29,13 @@
 
 mod algorithms;
 mod claims;
-#[allow(dead_code, reason = "shared with the tests of behaviour")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests of behaviour")]
 #[path = "../behaviour/common.rs"]
 mod common;
 mod encodings;
 mod forge;
 mod header;
-#[allow(dead_code, reason = "shared with the tests of behaviour")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests of behaviour")]
 #[path = "../behaviour/keys.rs"]
 mod keys;
 mod none;

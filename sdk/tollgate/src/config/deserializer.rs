@@ -342,10 +342,7 @@ impl<'de> MapAccess<'de> for Members {
         self.advance()?.map(|name| seed.deserialize(name.into_deserializer())).transpose()
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, Refusal> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Refusal> {
         let read = seed.deserialize(ValueDeserializer(&mut self.value));
         read.map_err(|error| self.within(error))
     }

@@ -69,10 +69,7 @@ impl<'de> EnumAccess<'de> for Choice {
     type Error = Refusal;
     type Variant = Self;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self), Refusal> {
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Refusal> {
         let name: StringDeserializer<Refusal> = self.variant.to_owned().into_deserializer();
         Ok((seed.deserialize(name)?, self))
     }
@@ -91,10 +88,7 @@ impl<'de> VariantAccess<'de> for Choice {
         }
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<S::Value, Refusal> {
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refusal> {
         let (name, mut value) = self.content()?;
         member(&name, &mut value, seed)
     }
