@@ -1,7 +1,7 @@
 //! A set of public keys, read once, and which of them may verify a given token.
 //!
-//! It comes in one of three forms: a JWK set (RFC 7517, 5; [`jwk`]), Google's object of certificates by
-//! their key ids, or one public key in PEM ([`pem`]).
+//! It comes in one of three forms: a JWK set (RFC 7517, 5; `jwk`), Google's object of certificates by
+//! their key ids, or one public key in PEM (`pem`).
 //!
 //! Keys that cannot be used are left out, each with a reason: a set may hold keys for encryption or
 //! of kinds this filter does not know. Stricter than Envoy, on purpose: RSA from 2048 bits, points

@@ -238,6 +238,7 @@ impl Elements {
     }
 
     #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "it is moved by its address, which is less code")]
     fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.items.len() {
             0 => Ok(()),
@@ -324,6 +325,7 @@ impl Members {
     }
 
     #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "it is moved by its address, which is less code")]
     fn finish(self: Box<Self>) -> Result<(), Refusal> {
         match self.members.len() {
             0 => Ok(()),
