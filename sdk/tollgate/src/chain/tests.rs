@@ -4,6 +4,7 @@ use crate::prelude::*;
 use crate::testing::TestHost;
 use crate::time::sleep;
 use crate::vm;
+use serde::Deserialize;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
