@@ -68,7 +68,8 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/providers/main/isuer",
             Some(json!("x")),
             "`providers.main.isuer`: found an unknown field, allowed: `issuer`, `audiences`, \
-             `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
+             `subjects`, `local_jwks`, `remote_jwks`, `discovery`, `unknown_kid_refetch`, \
+             `on_keys_unavailable`, `stale_if_error`, `algorithms`, `forward`, `from_headers`, `from_params`, \
              `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
              `max_token_bytes`, `required_type`, `certificate_bound`, `jwt_cache_config`, `claim_to_headers`, \
              `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
@@ -79,13 +80,8 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "jwt-auth",
             "/providers/main/remote_jwks",
             Some(json!({})),
-            "`providers.main.remote_jwks`: found an unknown field, allowed: `issuer`, `audiences`, \
-             `subjects`, `local_jwks`, `algorithms`, `forward`, `from_headers`, `from_params`, \
-             `from_cookies`, `clock_skew_seconds`, `require_expiration`, `max_lifetime`, \
-             `max_token_bytes`, `required_type`, `certificate_bound`, `jwt_cache_config`, `claim_to_headers`, \
-             `forward_payload_header`, `pad_forward_payload_header`, `payload_in_metadata`, \
-             `normalize_payload_in_metadata`, `header_in_metadata`, `failed_status_in_metadata`, \
-             `clear_route_cache`",
+            "`providers.main.remote_jwks.http_uri`: found nothing, allowed: a value, since the field \
+             is required",
         ),
         (
             "canary",
