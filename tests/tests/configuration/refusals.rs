@@ -443,9 +443,9 @@ fn cases() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
             "/providers/main/local_jwks",
             Some(json!({ "inline_string": "{\"keys\": [1]}" })),
             "`providers.main.local_jwks.inline_string`: found Jwks doesn't have any valid public \
-             key; keys[0]: not an object, allowed: a JWK set with a key for one of the algorithms: RSA \
-             of 2048 to 8192 bits, EC on P-256 or P-384, OKP on Ed25519, oct of as many bytes as \
-             the hash",
+             key; keys[0]: not an object, allowed: a JWK set, an object of certificates by \
+             key ids, or a public key in PEM, with a key for one of the algorithms: RSA of 2048 to \
+             8192 bits, EC on P-256, P-384 or P-521, OKP on Ed25519, oct of as many bytes as the hash",
         ),
         (
             "jwt-auth",
